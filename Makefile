@@ -1,0 +1,36 @@
+# A machine needs python3 (3.11 or newer) and make; uv, where absent, is installed into .uv/.
+SHELL := /bin/sh
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync
+export UV_PYTHON_DOWNLOADS = never
+
+.PHONY: run test check messages bench setup browser
+
+run: setup ## everything in one process
+	@$(RUN) python manage.py collectstatic --noinput --verbosity 0
+	@$(RUN) python manage.py demo
+
+test: setup browser ## the whole test suite
+	$(RUN) pytest
+
+check: setup ## formatting, lint, types, import rules, migrations, translations
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy .
+	$(RUN) lint-imports --no-cache
+	$(RUN) djlint --check --quiet templates
+	$(RUN) python manage.py makemigrations --check --dry-run
+	$(RUN) python -m tests.check_translations
+
+messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
+	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --ignore 'var/*' --ignore 'tests/*'
+
+setup: $(UV) ## Python packages and compiled translations
+	@$(UV) sync --quiet --locked
+	@$(RUN) pybabel --quiet compile --directory threads/locale --domain django
+
+browser: setup
+	@$(RUN) python -m tests.browser.chromium
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,15 @@
+"""Django's PostgreSQL engine on the embedded server: ``HOST`` is the folder, not a host."""
+
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from chatsite.embedded_postgres.server import ensure_running
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_connection_params(self) -> dict[str, Any]:
+        """Starts the server where it does not run: everything that connects, the queue too, asks here."""
+        address = ensure_running(Path(self.settings_dict["HOST"]))
+        return super().get_connection_params() | {"host": address.socket_dir, "port": address.port}

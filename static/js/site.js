@@ -1,0 +1,6 @@
+import "./composer.js";
+import "./elapsed.js";
+import "./focus.js";
+import "./menu.js";
+import "./notices.js";
+import "./scroll.js";

@@ -1,0 +1,162 @@
+"""The cast, the things they use, and the machinery around them."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.db import connection as database
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from threads import answering
+from threads.answering import worker
+from threads.completions import open_http
+from threads.models import Assistant, Connection, Message, Thread, User
+from threads.sandbox import API_KEY, EMPLOYMENT_LAW, Sandbox, running
+
+# The browser tests' own fixtures run an event loop in this thread; Django's guard would refuse the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+PASSWORD = "a password for tests"
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Django empties the tables of its own models only."""
+    marker = request.node.get_closest_marker("django_db")
+    real_transactions = marker is not None and marker.kwargs.get("transaction")
+    if real_transactions:
+        request.getfixturevalue("transactional_db")
+    yield
+    if real_transactions:
+        with database.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def asker(db: None) -> User:
+    return User.objects.create_user("asker@example.org", PASSWORD, first_name="Asta")
+
+
+@pytest.fixture
+def colleague(db: None) -> User:
+    return User.objects.create_user("colleague@example.org", PASSWORD)
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_superuser("admin@example.org", PASSWORD)
+
+
+@pytest.fixture
+def client(asker: User) -> Client:
+    """The asker's browser."""
+    client = Client()
+    client.force_login(asker)
+    return client
+
+
+@dataclass
+class RunningSandbox:
+    base_url: str
+    app: Sandbox
+
+    @property
+    def bodies(self) -> list[Any]:
+        """Of the questions that came, oldest first."""
+        return [request["body"] for request in self.app.requests if request["method"] == "POST"]
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[RunningSandbox]:
+    """Answers at once, and without a limit that a test could meet by chance."""
+    app = Sandbox(delay=(0, 0), requests_per_second=10_000, requests_per_minute=10_000)
+    with running(app) as base_url:
+        yield RunningSandbox(base_url, app)
+
+
+@pytest.fixture
+def sandbox(_sandbox: RunningSandbox) -> RunningSandbox:
+    _sandbox.app.requests.clear()
+    _sandbox.app.clear_faults()
+    return _sandbox
+
+
+@pytest.fixture
+def connection(db: None, request: pytest.FixtureRequest) -> Connection:
+    """To the sandbox, in tests that use it; else to nowhere."""
+    sandbox = request.getfixturevalue("sandbox") if "sandbox" in request.fixturenames else None
+    connection = Connection(name="Test", base_url=sandbox.base_url if sandbox else "http://127.0.0.1:9")
+    connection.api_key = API_KEY
+    connection.save()
+    return connection
+
+
+@pytest.fixture
+def make_assistant(connection: Connection) -> Callable[..., Assistant]:
+    def make(**fields: Any) -> Assistant:
+        defaults = {
+            "connection": connection,
+            "remote_id": EMPLOYMENT_LAW,
+            "name": "Arbeitsrecht",
+            "slug": "arbeitsrecht",
+            "license_id": "PI1",
+            "auth_realm": "haufepublic",
+        }
+        return Assistant.objects.create(**(defaults | fields))
+
+    return make
+
+
+@pytest.fixture
+def assistant(make_assistant: Callable[..., Assistant]) -> Assistant:
+    return make_assistant()
+
+
+@pytest.fixture
+def start(asker: User, assistant: Assistant) -> Callable[..., Thread]:
+    """Begin a conversation: the question is stored, its answer waits."""
+
+    def start(text: str = "Welche Kündigungsfrist gilt?", owner: User = asker, **kwargs: Any) -> Thread:
+        return answering.start_thread(
+            owner, kwargs.get("assistant", assistant), text, kwargs.get("client_token", uuid.uuid4())
+        )
+
+    return start
+
+
+@pytest.fixture
+def ask() -> Callable[[Thread, str], Message]:
+    return lambda thread, text: answering.ask(thread, text, uuid.uuid4())
+
+
+@pytest.fixture
+def work(transactional_db: None) -> Callable[[], None]:
+    """Let a real worker do what is due, until nothing is."""
+
+    async def run() -> None:
+        async with open_http(read=5) as http:
+            await worker.work(http, install_signal_handlers=False, wait=False)
+
+    def work() -> None:
+        now = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
+        while ProcrastinateJob.objects.filter(now, status="todo").exists():
+            async_to_sync(run)()
+
+    return work
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again without a wait."""
+    monkeypatch.setattr("threads.answering.job.WAITS", (0, 0, 0, 0))
+
+
+def answer_of(thread: Thread, position: int = 2) -> Message:
+    return thread.messages.get(position=position)

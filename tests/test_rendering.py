@@ -1,0 +1,100 @@
+import pytest
+from bs4 import BeautifulSoup
+
+from threads.rendering import LONGEST_MARKDOWN, render_text
+
+
+def text_of(html: str) -> str:
+    return BeautifulSoup(html, "html.parser").get_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("Zwei Wochen.", "<p>Zwei Wochen.</p>"),
+        ("**fett** und *kursiv*", "<p><strong>fett</strong> und <em>kursiv</em></p>"),
+        ("eins\nzwei", "<p>eins<br>\nzwei</p>"),
+        ("# Titel", "<h3>Titel</h3>"),
+        ("###### Tief", "<h6>Tief</h6>"),
+        ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
+        ("3. drei", '<ol start="3">\n<li>drei</li>\n</ol>'),
+        ("> Zitat", "<blockquote>\n<p>Zitat</p>\n</blockquote>"),
+        (
+            "[a](https://example.org)",
+            '<p><a href="https://example.org" rel="noopener noreferrer nofollow">a</a></p>',
+        ),
+    ],
+)
+def test_markdown_is_formatted(text: str, html: str) -> None:
+    assert render_text(text).strip() == html
+
+
+def test_table_is_formatted() -> None:
+    table = BeautifulSoup(render_text("| a | b |\n|---|---|\n| 1 | 2 |"), "html.parser").table
+    assert table
+    assert [cell.get_text() for cell in table.find_all(["th", "td"])] == ["a", "b", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "§ 622 Abs. 3 BGB: „zwei Wochen“ – nicht mehr & nicht < weniger > …",
+        "(c) (tm) ... -- 'einfach' \"doppelt\" 1/2",
+        "Summe: 3 * 4 * 5, Datei_name_mit_Strichen, 100 %",
+        "www.example.org und https://example.org bleiben Text",
+        "![Bild](https://example.org/x.png)",
+        "<b>HTML</b> bleibt <script>sichtbarer Text</script>",
+        "Emoji 👩🏽‍⚖️ und Umlaute ÄÖÜß",
+    ],
+)
+def test_not_a_character_of_plain_text_is_altered(text: str) -> None:
+    shown = text_of(render_text(text)).strip()
+    assert shown == text.replace("![Bild](https://example.org/x.png)", "!Bild")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<svg/onload=alert(1)>",
+        "[x](javascript:alert(1))",
+        "[x](JaVaScRiPt:alert(1))",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+        "[x](vbscript:x)",
+        "<javascript:alert(1)>",
+        '[x](https://a.example "onmouseover=alert(1)")',
+        "![x](https://tracker.example/pixel.png)",
+        "[x]: javascript:alert(1)\n\n[x]",
+        "<iframe src=https://a.example></iframe>",
+        "<style>*{display:none}</style>",
+        '<a href="https://a.example" onclick="x()" style="x">y</a>',
+        "<form action=/accounts/logout/><button>Klick</button></form>",
+        "`<script>`",
+        "```\n</code></pre><script>alert(1)</script>\n```",
+        '<p id="composer">',
+        "a\n\n<!-- <script> --> b",
+        "<![CDATA[<script>]]>",
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+        "[\x01javascript:x](\x01javascript:alert(1))",
+    ],
+)
+def test_hostile_text_comes_out_as_text(text: str) -> None:
+    page = BeautifulSoup(render_text(text), "html.parser")
+    allowed = {"p", "br", "a", "code", "pre", "em", "strong"}
+    assert {tag.name for tag in page.find_all(True)} <= allowed
+    for tag in page.find_all(True):
+        assert set(tag.attrs) <= {"href", "rel", "title"}
+        assert str(tag.get("href", "https:")).startswith(("https:", "http:", "mailto:"))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 5000, "> " * 5000 + "x", "*a_" * 5000, "| a " * 2000 + "\n|" + "-|" * 2000]
+)
+def test_text_made_to_be_slow_is_rendered_all_the_same(text: str) -> None:
+    assert render_text(text)
+
+
+def test_very_long_text_is_shown_as_it_is() -> None:
+    text = "**x** <b> " * (LONGEST_MARKDOWN // 10 + 1)
+    assert text_of(render_text(text)) == text

@@ -1,0 +1,194 @@
+"""Administering. Conversations are not here: administering and reading are different rights."""
+
+from typing import Any, ClassVar, cast
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.postgres.forms import SimpleArrayField
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from threads import failures, importing
+from threads.completions import CompletionsError
+from threads.models import Assistant, Connection, User
+from threads.models.connection import KeyUnreadable
+
+# One page for signing in, with its limits on guessing.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.unregister(EmailAddress)  # a user has one address, in the user's own form
+
+
+class ConnectionForm(forms.ModelForm):
+    api_key = forms.CharField(
+        label=gettext_lazy("API key"),
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "class": "vTextField"}),
+    )
+
+    class Meta:
+        model = Connection
+        fields = ("name", "base_url", "api_key", "requests_per_second", "requests_per_minute")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["api_key"]
+        if self.instance.encrypted_api_key:
+            field.help_text = _("A key is stored, and is never shown. Enter a new one to replace it.")
+        else:
+            field.required = True
+
+    def save(self, commit: bool = True) -> Connection:
+        if self.cleaned_data["api_key"]:
+            self.instance.api_key = self.cleaned_data["api_key"]
+        super().save(commit)
+        return cast(Connection, self.instance)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(admin.ModelAdmin):
+    form = ConnectionForm
+    list_display = ("name", "base_url", "requests_per_second", "requests_per_minute")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/test/", view(require_POST(self.test_view)), name="threads_connection_test"),
+            path("<int:pk>/import/", view(self.import_view), name="threads_connection_import"),
+            *super().get_urls(),
+        ]
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask what the key may use: that costs none of the budget for answers."""
+        connection = self._changeable(request, pk)
+        offers = self._offers(request, connection)
+        if offers is not None:
+            text = ngettext(
+                "The connection works. The key may use %(count)s assistant.",
+                "The connection works. The key may use %(count)s assistants.",
+                len(offers),
+            )
+            messages.success(request, text % {"count": len(offers)})
+        return redirect("admin:threads_connection_change", pk)
+
+    def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        connection = self._changeable(request, pk)
+        offers = self._offers(request, connection)
+        if offers is None:
+            return redirect("admin:threads_connection_change", pk)
+        if request.method == "POST":
+            chosen = set(request.POST.getlist("assistant"))
+            new = importing.import_assistants(
+                connection, [offer for offer in offers if str(offer.id) in chosen]
+            )
+            text = ngettext("%(count)s assistant imported.", "%(count)s assistants imported.", len(new))
+            messages.success(request, text % {"count": len(new)})
+            return redirect(
+                f"{reverse('admin:threads_assistant_changelist')}?connection__id__exact={connection.pk}"
+            )
+        existing = {assistant.remote_id: assistant for assistant in connection.assistants.all()}
+        context = self.admin_site.each_context(request) | {
+            "title": _("Import assistants"),
+            "opts": self.opts,
+            "original": connection,
+            "offers": [(offer, existing.get(offer.id)) for offer in offers],
+        }
+        return render(request, "admin/threads/connection/import.html", context)
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Connection:
+        connection = self.get_object(request, str(pk))
+        if connection is None or not self.has_change_permission(request, connection):
+            raise PermissionDenied
+        return connection
+
+    def _offers(self, request: HttpRequest, connection: Connection) -> list[Any] | None:
+        try:
+            return importing.offered(connection)
+        except KeyUnreadable:
+            text = _(
+                "The stored key can't be read: it was encrypted with another ENCRYPTION_KEYS. Enter it anew."
+            )
+            messages.error(request, text)
+        except CompletionsError as error:
+            messages.error(request, f"{failures.for_admins(error.error_code)} ({error})")
+        return None
+
+
+class AssistantForm(forms.ModelForm):
+    example_questions = SimpleArrayField(
+        forms.CharField(max_length=300, required=False),
+        label=gettext_lazy("example questions"),
+        help_text=gettext_lazy("One per line; a click asks it."),
+        delimiter="\n",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "vLargeTextField"}),
+    )
+
+    class Meta:
+        model = Assistant
+        fields = "__all__"  # noqa: DJ007 the admin's fieldsets choose
+
+    def clean_example_questions(self) -> list[str]:
+        return [question for question in self.cleaned_data["example_questions"] if question]
+
+
+@admin.register(Assistant)
+class AssistantAdmin(admin.ModelAdmin):
+    form = AssistantForm
+    list_display = ("name", "connection", "is_active", "missing", "position")
+    list_editable = ("position",)
+    list_filter = ("connection", "is_active")
+    list_select_related = ("connection",)
+    prepopulated_fields: ClassVar = {"slug": ("name",)}
+    filter_horizontal = ("groups",)
+    readonly_fields = ("missing",)
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "description", "is_active", "position", "groups")}),
+        (gettext_lazy("Conversation"), {"fields": ("welcome", "example_questions", "notice_text")}),
+        (gettext_lazy("At the API"), {"fields": ("connection", "remote_id", "licence", "missing")}),
+        (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
+    )
+
+    @admin.display(description=gettext_lazy("missing fields"))
+    def missing(self, assistant: Assistant) -> str:
+        return ", ".join(assistant.missing_fields) or "–"
+
+
+class UserCreationForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email",)
+        field_classes: ClassVar = {"email": forms.EmailField}
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    add_form = UserCreationForm
+    ordering = ("email",)
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff")
+    search_fields = ("email", "first_name", "last_name")
+    readonly_fields = ("pseudonym", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "password")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "pseudonym")}),
+        (
+            gettext_lazy("Rights"),
+            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+        ),
+        (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
+    )

@@ -1,0 +1,20 @@
+"""The domain. State changes are methods here, and callers use nothing else."""
+
+from threads.models.assistant import Assistant
+from threads.models.connection import Connection
+from threads.models.message import IllegalTransition, Message, Role, State
+from threads.models.source import Source
+from threads.models.thread import Thread
+from threads.models.user import User
+
+__all__ = [
+    "Assistant",
+    "Connection",
+    "IllegalTransition",
+    "Message",
+    "Role",
+    "Source",
+    "State",
+    "Thread",
+    "User",
+]

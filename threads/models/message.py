@@ -1,0 +1,176 @@
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import connection, models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from threads.models.thread import Thread
+from threads.models.user import User
+
+if TYPE_CHECKING:
+    from threads.models.source import Source
+
+# PostgreSQL channel on which each change of an answer's state is announced; the payload is the answer's id.
+CHANNEL = "answer_state"
+
+
+class Role(models.TextChoices):
+    USER = "user", _("Question")
+    ASSISTANT = "assistant", _("Answer")
+
+
+class State(models.TextChoices):
+    """Of an answer; a question is always done."""
+
+    WAITING = "waiting", _("waiting")
+    ANSWERING = "answering", _("being answered")
+    DONE = "done", _("answered")
+    FAILED = "failed", _("failed")
+    STOPPED = "stopped", _("stopped")
+
+
+OPEN_STATES = (State.WAITING, State.ANSWERING)
+
+
+class IllegalTransition(Exception):
+    """The answer is not, or no longer, in a state from which it can go there."""
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(thread__in=Thread.objects.visible_to(user))
+
+    def answers(self) -> Self:
+        return self.filter(role=Role.ASSISTANT)
+
+    def open(self) -> Self:
+        """Answers that are still to come."""
+        return self.answers().filter(state__in=OPEN_STATES)
+
+    def with_place(self) -> Self:
+        """Each with `waits_behind`: does its conversation have an earlier answer that is still to come?"""
+        earlier = Message.objects.filter(
+            thread=models.OuterRef("thread"),
+            position__lt=models.OuterRef("position"),
+            state__in=OPEN_STATES,
+        )
+        return self.annotate(waits_behind=models.Exists(earlier))
+
+    def oldest_first(self) -> Self:
+        return self.order_by("position")
+
+
+class Message(models.Model):
+    """A question or an answer. An answer keeps what came whole; what is derived from it stands beside it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="messages")
+    position = models.PositiveIntegerField(help_text="From 1; a question's answer follows it.")
+    role = models.CharField(max_length=9, choices=Role)
+    state = models.CharField(max_length=9, choices=State)
+    content = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    # questions only
+    client_token = models.UUIDField(null=True, help_text="Made with the form: sent twice, asked once.")
+
+    # answers only
+    question = models.ForeignKey("self", models.CASCADE, null=True, related_name="answers")
+    language = models.CharField(
+        max_length=8, blank=True, help_text="The reader's, when the question was asked."
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    answering_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=100, blank=True)
+
+    # all that came but for the text and the sources (completions-api.md, Response)
+    received = models.JSONField(default=dict, blank=True)
+
+    # derived
+    legal_advice = models.BooleanField(null=True)
+    intent = models.TextField(blank=True)
+    legal_notice = models.TextField(blank=True, help_text="What was shown; empty: none was.")
+
+    objects = MessageQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        waits_behind: bool  # see `MessageQuerySet.with_place`
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = (
+            # also serves: the messages of a conversation, in order
+            models.UniqueConstraint(fields=("thread", "position"), name="message_once_per_position"),
+            models.UniqueConstraint(
+                fields=("thread", "client_token"),
+                condition=models.Q(client_token__isnull=False),
+                name="message_once_per_client_token",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role=Role.USER, state=State.DONE, question=None)
+                | models.Q(role=Role.ASSISTANT, question__isnull=False),
+                name="message_role_and_state",
+            ),
+        )
+        indexes = (
+            # what is still to be answered, oldest first
+            models.Index("created_at", condition=models.Q(state__in=OPEN_STATES), name="message_open"),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    def begin(self) -> None:
+        """A worker has taken the question. From `answering` too: the one before it may have died."""
+        self._move(
+            OPEN_STATES, State.ANSWERING, answering_at=timezone.now(), attempts=models.F("attempts") + 1
+        )
+
+    def wait_again(self, error_code: str) -> None:
+        """The call failed for now, and is to be tried again."""
+        self._move([State.ANSWERING], State.WAITING, error_code=error_code)
+
+    def finish(self, *, sources: Iterable["Source"], **received: Any) -> None:
+        """Store the answer, whole; `received` are fields of this model."""
+        with transaction.atomic():
+            self._move(OPEN_STATES, State.DONE, finished_at=timezone.now(), error_code="", **received)
+            sources = list(sources)
+            for position, source in enumerate(sources, start=1):
+                source.message, source.position = self, position
+            self.sources.bulk_create(sources)
+
+    def fail(self, error_code: str) -> None:
+        self._move(OPEN_STATES, State.FAILED, finished_at=timezone.now(), error_code=error_code)
+
+    def reopen(self) -> None:
+        """Back to `waiting`, to be tried again because the user says so. See `answering.ask_again`."""
+        self._move(
+            [State.FAILED, State.STOPPED],
+            State.WAITING,
+            created_at=timezone.now(),
+            answering_at=None,
+            finished_at=None,
+            error_code="",
+            attempts=0,
+        )
+
+    def _move(self, expected: Iterable[State], new: State, **fields: Any) -> None:
+        """Compare and set: of two that finish the same answer, one does. Wakes who waits, on commit.
+
+        Raises `IllegalTransition`.
+        """
+        with transaction.atomic():
+            mine = Message.objects.filter(pk=self.pk, role=Role.ASSISTANT, state__in=expected)
+            if not mine.update(state=new, **fields):
+                raise IllegalTransition(f"answer {self.pk} → {new}")
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(self.pk)])
+        self.refresh_from_db()

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from threads.views import account, chat
+
+app_name = "threads"
+
+urlpatterns = [
+    path("", chat.home, name="home"),
+    path("assistants/<slug:slug>/", chat.assistant, name="assistant"),
+    path("threads/", chat.threads, name="threads"),
+    path("threads/<uuid:thread_id>/", chat.thread, name="thread"),
+    path("threads/<uuid:thread_id>/messages/", chat.messages, name="messages"),
+    path("messages/<uuid:message_id>/", chat.message, name="message"),
+    path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
+    path("account/language/", account.language, name="language"),
+]

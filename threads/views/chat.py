@@ -1,0 +1,160 @@
+"""Asking, and reading answers. Each function fetches through what is visible to the user: else 404."""
+
+import contextlib
+from typing import cast
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
+from django_htmx.middleware import HtmxDetails
+
+from threads import answering
+from threads.answering.waking import read_token
+from threads.forms import PageForm, QuestionForm
+from threads.models import Assistant, IllegalTransition, Message, Source, Thread, User
+from threads.models.message import MessageQuerySet
+
+THREADS_ON_HOME = 5
+THREADS_PER_PAGE = 30
+
+
+class Request(HttpRequest):
+    """As it reaches a view: signed in, and with what django-htmx found."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+@require_GET
+def home(request: Request) -> HttpResponse:
+    """Choose an assistant, or go on where one left off."""
+    threads = Thread.objects.visible_to(request.user).newest_first().select_related("assistant")
+    return render(
+        request,
+        "threads/home.html",
+        {
+            "assistants": Assistant.objects.usable_by(request.user),
+            "threads": threads[:THREADS_ON_HOME],
+            "form": QuestionForm(),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def assistant(request: Request, slug: str) -> HttpResponse:
+    """A new conversation; its first question makes it a thread."""
+    assistant = get_object_or_404(Assistant.objects.usable_by(request.user), slug=slug)
+    form = QuestionForm(request.POST or None)
+    if form.is_valid():
+        thread = answering.start_thread(
+            request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
+        )
+        return redirect("threads:thread", thread.pk)
+    status = 422 if form.is_bound else 200
+    return render(request, "threads/assistant.html", {"assistant": assistant, "form": form}, status=status)
+
+
+@require_GET
+def threads(request: Request) -> HttpResponse:
+    """All of one's conversations, newest first, page by page."""
+    visible = Thread.objects.visible_to(request.user)
+    threads = visible.newest_first().select_related("assistant")
+    form = PageForm(request.GET)
+    if form.is_valid() and form.cleaned_data["before"]:
+        threads = threads.before(get_object_or_404(visible, pk=form.cleaned_data["before"]))
+    page = list(threads[: THREADS_PER_PAGE + 1])
+    context = {"threads": page[:THREADS_PER_PAGE], "has_more": len(page) > THREADS_PER_PAGE}
+    return render(request, "threads/threads.html", context)
+
+
+@require_GET
+def thread(request: Request, thread_id: UUID) -> HttpResponse:
+    thread = _visible_thread(request, thread_id)
+    return _thread_page(request, thread, QuestionForm())
+
+
+@require_POST
+def messages(request: Request, thread_id: UUID) -> HttpResponse:
+    """Take a question. htmx gets the question and its waiting answer, a form the page."""
+    thread = _visible_thread(request, thread_id)
+    if not thread.assistant.is_usable_by(request.user):
+        return _thread_page(request, thread, QuestionForm(), status=409)
+    form = QuestionForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, thread, form)
+    answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
+    if not request.htmx:
+        return redirect(_place(answer.question or answer))
+    exchange = _for_display(thread.messages.filter(pk__in=[answer.question_id, answer.pk]))
+    return render(request, "threads/_exchange.html", {"exchange": exchange, "form": QuestionForm()})
+
+
+@require_GET
+def message(request: Request, message_id: UUID) -> HttpResponse:
+    """One message as a fragment; in the browser's own navigation its place in the conversation.
+
+    Nothing (204) for a waiting browser that shows the answer's present state; see `answering.waking`.
+    """
+    message = get_object_or_404(_for_display(Message.objects.visible_to(request.user)), pk=message_id)
+    if not request.htmx:
+        return redirect(_place(message))
+    shown = read_token(request.GET.get("shown" if message.waits_behind else "wait", ""))
+    if shown == (message.pk, message.state):
+        return HttpResponse(status=204)
+    response = render(request, "threads/_message.html", {"message": message})
+    # Wakes the answer behind this one, which did not wait on a connection of its own.
+    return response if message.is_open else trigger_client_event(response, "answered", after="swap")
+
+
+@require_POST
+def attempts(request: Request, message_id: UUID) -> HttpResponse:
+    """Try a failed answer again."""
+    message = get_object_or_404(Message.objects.visible_to(request.user).answers(), pk=message_id)
+    with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
+        answering.ask_again(message)
+    if not request.htmx:
+        return redirect(_place(message))
+    message = _for_display(Message.objects.filter(pk=message.pk)).get()
+    return render(request, "threads/_message.html", {"message": message})
+
+
+def _visible_thread(request: Request, thread_id: UUID) -> Thread:
+    visible = Thread.objects.visible_to(request.user).select_related("assistant")
+    return get_object_or_404(visible, pk=thread_id)
+
+
+def _for_display(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """With all that a message shows, in two queries."""
+    return (
+        cast(MessageQuerySet, messages)
+        .with_place()
+        .select_related("thread__assistant")
+        .prefetch_related(Prefetch("sources", Source.objects.select_related("message__thread__assistant")))
+        .oldest_first()
+    )
+
+
+def _thread_page(request: Request, thread: Thread, form: QuestionForm, status: int = 200) -> HttpResponse:
+    messages = list(_for_display(thread.messages.all()))
+    context = {
+        "thread": thread,
+        "thread_messages": messages,
+        "form": form,
+        "is_usable": thread.assistant.is_usable_by(request.user),
+        "is_waiting": any(message.is_open for message in messages),
+    }
+    return render(request, "threads/thread.html", context, status=status)
+
+
+def _refused(request: Request, thread: Thread, form: QuestionForm) -> HttpResponse:
+    if not request.htmx:
+        return _thread_page(request, thread, form, status=422)
+    return render(request, "threads/_composer.html", {"thread": thread, "form": form}, status=422)
+
+
+def _place(message: Message) -> str:
+    return f"{reverse('threads:thread', args=[message.thread_id])}#message-{message.pk}"
