@@ -2,12 +2,12 @@
 SHELL := /bin/sh
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
+STATIC := $(or $(VAR_DIR),var)/static/staticfiles.json
 export UV_PYTHON_DOWNLOADS = never
 
 .PHONY: run test check messages bench setup browser
 
-run: setup ## everything in one process
-	@$(RUN) python manage.py collectstatic --noinput --verbosity 0
+run: setup $(STATIC) ## everything in one process
 	@$(RUN) python manage.py demo
 
 test: setup browser ## the whole test suite
@@ -28,6 +28,9 @@ messages: setup ## bring the list of texts to translate up to date (needs GNU ge
 setup: $(UV) ## Python packages and compiled translations
 	@$(UV) sync --quiet --locked
 	@$(RUN) pybabel --quiet compile --directory threads/locale --domain django
+
+$(STATIC): uv.lock chatsite/static.py $(shell find static -type f) | setup
+	@$(RUN) python manage.py collectstatic --noinput --verbosity 0
 
 browser: setup
 	@$(RUN) python -m tests.browser.chromium

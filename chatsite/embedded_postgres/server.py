@@ -10,8 +10,7 @@ from typing import IO
 
 import psutil
 
-from chatsite.environment import PROJECT_DIR
-
+PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 60  # the first start makes the data folder: half a second here, more on a slow disk
 
 
@@ -52,33 +51,44 @@ class Folder:
     def keeper_log(self) -> Path:
         return self.path / "keeper.log"
 
-    def postmaster_pid(self) -> int | None:
-        lines = self._pid_file()
+    @property
+    def server_log(self) -> Path:
+        return self.run / "server.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def pid(self) -> int | None:
+        """Of the server that runs or, after it was killed, ran here."""
+        lines = self._pid_file_lines()
         return int(lines[0]) if lines and lines[0].strip().isdigit() else None
+
+    def is_running(self) -> bool:
+        """Is that a living server on this data, not some other process that got the number of a dead one?"""
+        try:
+            process = psutil.Process(self.pid() or 0)
+            return process.name().startswith("postgres") and str(self.data) in process.cmdline()
+        except psutil.Error:
+            return False
 
     def address(self) -> Address | None:
         """Of the server that is running and takes connections; None if there is none."""
-        lines = self._pid_file()  # pid, data folder, start time, port, socket folder, host, memory, status
-        if len(lines) < 8 or lines[7].strip() != "ready" or not is_postgres(self.postmaster_pid()):
+        lines = self._pid_file_lines()  # pid, data, start time, port, socket folder, host, memory, status
+        if len(lines) < 8 or lines[7].strip() != "ready" or not self.is_running():
             return None
         return Address(socket_dir=lines[4], port=int(lines[3]))
 
-    def _pid_file(self) -> list[str]:
+    def last_said(self) -> str:
+        """The ends of the logs."""
+        logs = (log for log in (self.server_log, self.keeper_log) if log.exists())
+        return "\n".join(log.read_text(errors="replace").strip()[-2000:] for log in logs)
+
+    def _pid_file_lines(self) -> list[str]:
         try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
+            return self.pid_file.read_text().splitlines()
         except FileNotFoundError:
             return []
-
-
-def is_postgres(pid: int | None) -> bool:
-    """Is `pid` a living PostgreSQL, not some other process that got the number of a dead one?"""
-    if pid is None:
-        return False
-    try:
-        process = psutil.Process(pid)
-        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 _held: dict[Path, IO[str]] = {}  # the shared locks of this process, held until it ends
@@ -90,20 +100,27 @@ def ensure_running(path: Path) -> Address:
 
     Raises `EmbeddedPostgresError`.
     """
-    folder = Folder(path)
-    if path not in _held:
-        path.mkdir(parents=True, exist_ok=True)
+    try:
+        return _ensure_running(Folder(path.resolve()))
+    except OSError as error:
+        raise EmbeddedPostgresError(f"The embedded PostgreSQL can't use {path}: {error}") from error
+
+
+def _ensure_running(folder: Folder) -> Address:
+    if folder.path not in _held:
+        folder.path.mkdir(parents=True, exist_ok=True)
         lock = folder.users_lock.open("a")
         fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a keeper, with no user left, stops the server
-        _held[path] = lock
+        _held[folder.path] = lock
     keeper: subprocess.Popen[bytes] | None = None
     deadline = time.monotonic() + START_SECONDS
     while not ((address := folder.address()) and _is_locked(folder.keeper_lock)):
-        if keeper is None and not _is_locked(folder.keeper_lock):
+        # One that ended well met another keeper, or only someone who looked for one.
+        if (keeper is None or keeper.poll() == 0) and not _is_locked(folder.keeper_lock):
             keeper = _start_keeper(folder)
         if (keeper and keeper.poll()) or time.monotonic() > deadline:
-            said = folder.keeper_log.read_text(errors="replace").strip()
-            raise EmbeddedPostgresError(f"The embedded PostgreSQL did not start in {path}:\n{said[-2000:]}")
+            said = folder.last_said()
+            raise EmbeddedPostgresError(f"The embedded PostgreSQL did not start in {folder.path}:\n{said}")
         time.sleep(0.02)
     return address
 
@@ -112,7 +129,7 @@ def _start_keeper(folder: Folder) -> subprocess.Popen[bytes]:
     """A process of its own session, so that Ctrl-C in a terminal ends its users and not the keeper."""
     with folder.keeper_log.open("wb") as log:
         keeper = subprocess.Popen(  # noqa: S603 our own module
-            [sys.executable, "-m", "chatsite.embedded_postgres.keeper", str(folder.path.resolve())],
+            [sys.executable, "-m", "chatsite.embedded_postgres.keeper", str(folder.path)],
             cwd=PROJECT_DIR,
             stdin=subprocess.DEVNULL,
             stdout=log,

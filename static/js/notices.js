@@ -3,19 +3,19 @@
 const FAILURES_UNTIL_SAID = 3; // waiting answers ask again by themselves
 let failures = 0;
 
+const notices = () => document.getElementById("notices");
 const isWaiting = (elt) => elt.matches("article");
 
 function say(text, kind) {
-  const notices = document.getElementById("notices");
-  notices.textContent = text ?? "";
-  notices.dataset.kind = kind ?? "";
+  notices().textContent = text;
+  notices().dataset.kind = kind;
 }
 
 function failed(event) {
-  const { dataset } = document.getElementById("notices");
   const { elt, xhr } = event.detail;
-  if (!isWaiting(elt)) say(dataset[xhr.status] ?? (xhr.status ? dataset.error : dataset.offline), "error");
-  else if (++failures === FAILURES_UNTIL_SAID) say(dataset.lost);
+  const texts = notices().dataset;
+  if (!isWaiting(elt)) say(texts[xhr.status] ?? (xhr.status ? texts.error : texts.offline), "error");
+  else if (++failures >= FAILURES_UNTIL_SAID && !notices().textContent) say(texts.lost, "lost");
 }
 
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
@@ -23,6 +23,6 @@ for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) doc
 document.addEventListener("htmx:afterRequest", (event) => {
   const { elt, successful } = event.detail;
   if (!successful) return;
-  if (!isWaiting(elt) || failures >= FAILURES_UNTIL_SAID) say();
   if (isWaiting(elt)) failures = 0;
+  if (!isWaiting(elt) || notices().dataset.kind === "lost") say("", "");
 });

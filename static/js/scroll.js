@@ -8,7 +8,7 @@ function show(question, behavior) {
 }
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "log") show(lastQuestion(), calm.matches ? "instant" : "smooth");
+  if (event.detail.target?.id === "log") show(lastQuestion(), calm.matches ? "instant" : "smooth");
 });
 
 const [navigation] = performance.getEntriesByType("navigation");

@@ -4,3 +4,4 @@ import "./focus.js";
 import "./menu.js";
 import "./notices.js";
 import "./scroll.js";
+import "./tables.js";

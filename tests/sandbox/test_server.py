@@ -52,7 +52,7 @@ async def test_stopping_breaks_off_a_slow_answer(sandbox: Sandbox) -> None:
         started = time.monotonic()
         async with serve(sandbox) as base_url:
             call = asyncio.create_task(client.post(f"{base_url}/v1/chat/completions", json=BODY))
-            while not sandbox.requests:  # noqa: ASYNC110
+            while not sandbox.requests:
                 await asyncio.sleep(0.01)
         with pytest.raises(httpx.RemoteProtocolError):
             await call

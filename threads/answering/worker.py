@@ -13,8 +13,9 @@ from threads.completions import open_http
 
 log = logging.getLogger(__name__)
 
-# Retried jobs come back with the next poll: they are not announced (Procrastinate notifies of new ones only).
-POLL_SECONDS = 1.0
+# Jobs that are tried again, or waited for the one before in their thread, come with the next poll: Procrastinate
+# announces new ones only.
+POLL_SECONDS = 0.5
 GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop
 RESTART_SECONDS = 1.0  # after the worker fell over, as it does when the database is away for longer
 

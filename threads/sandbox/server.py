@@ -41,7 +41,7 @@ class _GuestServer(uvicorn.Server):
         yield
 
 
-def config(app: Sandbox) -> uvicorn.Config:
+def _config(app: Sandbox) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=_ClosableProtocol,
@@ -59,7 +59,7 @@ async def serve(app: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Asyn
     At the end, calls under way are broken off.
     """
     listener = socket.create_server((host, port))
-    server = _GuestServer(config(app))
+    server = _GuestServer(_config(app))
     task = asyncio.create_task(server.serve([listener]))
     try:
         while not server.started:
@@ -68,11 +68,16 @@ async def serve(app: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Asyn
                 task.result()
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
-        for call in list(server.server_state.tasks):
-            call.cancel()
         server.should_exit = True
-        await task
+        broken_off: set[asyncio.Task[None]] = set()
+        while not task.done():
+            late = server.server_state.tasks - broken_off
+            for call in late:
+                call.cancel()
+            broken_off |= late
+            await asyncio.wait([task], timeout=0.05)
         listener.close()
+        task.result()
 
 
 @contextlib.contextmanager

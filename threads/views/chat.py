@@ -4,7 +4,7 @@ import contextlib
 from typing import cast
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,7 +15,7 @@ from django_htmx.middleware import HtmxDetails
 from threads import answering
 from threads.answering.waking import read_token
 from threads.forms import PageForm, QuestionForm
-from threads.models import Assistant, IllegalTransition, Message, Source, Thread, User
+from threads.models import Assistant, IllegalTransition, Message, Thread, User
 from threads.models.message import MessageQuerySet
 
 THREADS_ON_HOME = 5
@@ -129,13 +129,8 @@ def _visible_thread(request: Request, thread_id: UUID) -> Thread:
 
 def _for_display(messages: QuerySet[Message]) -> QuerySet[Message]:
     """With all that a message shows, in two queries."""
-    return (
-        cast(MessageQuerySet, messages)
-        .with_place()
-        .select_related("thread__assistant")
-        .prefetch_related(Prefetch("sources", Source.objects.select_related("message__thread__assistant")))
-        .oldest_first()
-    )
+    messages = cast(MessageQuerySet, messages).with_place().oldest_first()
+    return messages.select_related("thread__assistant").prefetch_related("sources")
 
 
 def _thread_page(request: Request, thread: Thread, form: QuestionForm, status: int = 200) -> HttpResponse:
