@@ -5,12 +5,12 @@ RUN := $(UV) run --no-sync
 STATIC := $(or $(VAR_DIR),var)/static/staticfiles.json
 export UV_PYTHON_DOWNLOADS = never
 
-.PHONY: run test check messages bench setup browser
+.PHONY: run test check build bench messages setup browser
 
 run: setup $(STATIC) ## everything in one process
 	@$(RUN) python manage.py demo
 
-test: setup browser ## the whole test suite
+test: setup browser $(STATIC) ## the whole test suite
 	$(RUN) pytest
 
 check: setup ## formatting, lint, types, import rules, migrations, translations
@@ -21,6 +21,15 @@ check: setup ## formatting, lint, types, import rules, migrations, translations
 	$(RUN) djlint --check --quiet templates
 	$(RUN) python manage.py makemigrations --check --dry-run
 	$(RUN) python -m tests.check_translations
+
+build: $(UV) ## what production needs: packages, translations, static files
+	$(UV) sync --quiet --locked --no-group dev
+	@$(RUN) pybabel --quiet compile --directory threads/locale --domain django
+	$(RUN) python manage.py collectstatic --noinput --verbosity 0
+
+bench: setup browser ## the benchmarks; their figures stand in the README
+	$(RUN) python -m benchmarks.page_weight
+	$(RUN) python -m benchmarks.latency
 
 messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
 	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --ignore 'var/*' --ignore 'tests/*'

@@ -57,7 +57,7 @@ def request(room: WaitingRoom, query: str, method: str = "GET") -> "asyncio.Task
         raise AssertionError
 
     scope = {"type": "http", "method": method, "path": "/", "query_string": query.encode()}
-    return asyncio.create_task(room(scope, receive, send))  # type: ignore[arg-type]
+    return asyncio.create_task(room(scope, receive, send))
 
 
 async def parked(listener: Listener, count: int = 1) -> None:

@@ -82,6 +82,8 @@ class ConnectionAdmin(admin.ModelAdmin):
 
     def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         connection = self._changeable(request, pk)
+        if not request.user.has_perm("threads.add_assistant"):
+            raise PermissionDenied
         offers = self._offers(request, connection)
         if offers is None:
             return redirect("admin:threads_connection_change", pk)
@@ -168,9 +170,6 @@ class UserCreationForm(AdminUserCreationForm):
         model = User
         fields = ("email",)
         field_classes: ClassVar = {"email": forms.EmailField}
-
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
 
 
 @admin.register(User)

@@ -1,7 +1,7 @@
 """What an API key may use, and taking it over as assistants of a connection."""
 
+import itertools
 from collections.abc import Iterable
-from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.utils.text import slugify
@@ -41,16 +41,19 @@ def import_assistants(
             connection=connection,
             remote_id=offer.id,
             name=offer.name[:100] or str(offer.id),
-            slug=_free_slug(offer.name, offer.id),
+            slug=_free_slug(offer.name),
             required_fields=offer.required_fields,
             licence=licence if offer.requires_licence else "",
         )
         assistant.is_active = not assistant.missing_fields
         assistant.save()
+        existing[offer.id] = assistant
         new.append(assistant)
     return new
 
 
-def _free_slug(name: str, remote_id: UUID) -> str:
+def _free_slug(name: str) -> str:
     slug = slugify(name)[:80] or "assistant"
-    return f"{slug}-{str(remote_id)[:8]}" if Assistant.objects.filter(slug=slug).exists() else slug
+    taken = set(Assistant.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
+    numbered = (f"{slug}-{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([slug], numbered) if free not in taken)

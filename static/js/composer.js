@@ -36,7 +36,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, xhr } = event.detail;
+  const { xhr, requestConfig: { elt } } = event.detail;
   if (!fieldOf(elt)) return;
   const field = document.getElementById("content");
   field.form.removeAttribute("aria-busy");

@@ -12,7 +12,7 @@ function say(text, kind) {
 }
 
 function failed(event) {
-  const { elt, xhr } = event.detail;
+  const { xhr, requestConfig: { elt } } = event.detail;
   const texts = notices().dataset;
   if (!isWaiting(elt)) say(texts[xhr.status] ?? (xhr.status ? texts.error : texts.offline), "error");
   else if (++failures >= FAILURES_UNTIL_SAID && !notices().textContent) say(texts.lost, "lost");
@@ -21,7 +21,7 @@ function failed(event) {
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  const { elt, successful } = event.detail;
+  const { successful, requestConfig: { elt } } = event.detail;
   if (!successful) return;
   if (isWaiting(elt)) failures = 0;
   if (!isWaiting(elt) || notices().dataset.kind === "lost") say("", "");

@@ -18,10 +18,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.browser import chromium
 from threads.models import User
 
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 START_SECONDS = 20
 
 expect.set_options(timeout=15_000)  # a machine may be busy
@@ -44,7 +40,7 @@ def browser() -> Iterator[Browser]:
         reason = "no Chromium was found, nor could one be installed"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS])
+        browser = playwright.chromium.launch(executable_path=path, args=[*chromium.ARGUMENTS])
         yield browser
         browser.close()
 

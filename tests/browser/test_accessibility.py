@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -89,7 +90,7 @@ def test_conversation_with_answers_in_every_state(
     page = page_in(asker)
     page.goto(f"/threads/{thread.pk}/")
     expect(answers(page)).to_have_attribute("data-state", "done")
-    states = {
+    states: dict[str, dict[str, Any]] = {
         "done": {"content": MARKDOWN, "legal_notice": "Kein Rat.", "legal_advice": True},
         "failed": {"error_code": "api_error"},
         "stopped": {},

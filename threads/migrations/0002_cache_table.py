@@ -1,0 +1,18 @@
+"""The table of Django's database cache, which counts failed sign-ins."""
+
+from django.core.management import call_command
+from django.db import migrations
+
+
+def create(apps, schema_editor):
+    call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
+
+
+def drop(apps, schema_editor):
+    schema_editor.execute('DROP TABLE IF EXISTS "cache"')
+
+
+class Migration(migrations.Migration):
+    dependencies = [("threads", "0001_initial")]
+
+    operations = [migrations.RunPython(create, drop)]
