@@ -33,6 +33,8 @@ def sign_in_on_a_page(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         sign_in = resolve_url(settings.LOGIN_URL)
         if request.headers.get("HX-Request") and urlsplit(response.get("Location", "")).path == sign_in:
+            if request.method == "POST":
+                return HttpResponse(status=403)  # who is sent away from a form loses what was typed
             page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
             return HttpResponseClientRedirect(redirect_to_login(page, sign_in).url)
         return response

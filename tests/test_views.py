@@ -114,6 +114,12 @@ def test_fragment_of_an_ended_session_leads_to_sign_in_and_back(start: Start) ->
     assert response["HX-Redirect"] == f"/accounts/login/?next={url('thread', thread.pk)}"
 
 
+def test_question_of_an_ended_session_is_refused_where_it_was_typed(start: Start) -> None:
+    response = Client().post(url("messages", start().pk), question(), headers=HTMX)
+    assert response.status_code == 403
+    assert "HX-Redirect" not in response
+
+
 @pytest.mark.parametrize("name", ["home", "threads"])
 def test_lists_take_no_post(client: Client, name: str) -> None:
     assert client.post(url(name)).status_code == 405
@@ -217,6 +223,28 @@ def test_text_is_kept_when_its_token_is_broken(client: Client, start: Start) -> 
     response = client.post(url("messages", start().pk), sent)
     assert response.status_code == 422
     assert "Nicht verlieren" in response.content.decode()
+
+
+@pytest.mark.parametrize(("second", "questions"), [("Was gilt?", 1), ("Was gilt dann?", 2)])
+def test_form_sent_twice_asks_twice_if_its_text_was_changed(
+    client: Client, start: Start, second: str, questions: int
+) -> None:
+    thread, sent = start(), question("Was gilt?")
+    client.post(url("messages", thread.pk), sent)
+    client.post(url("messages", thread.pk), sent | {"content": second})
+    assert thread.messages.filter(role="user", position__gt=1).count() == questions
+
+
+def test_line_break_counts_as_one_character(client: Client, start: Start) -> None:
+    thread = start()
+    client.post(url("messages", thread.pk), question("x" * 29_997 + "\r\ny"))
+    assert thread.messages.get(position=3).content == "x" * 29_997 + "\ny"
+
+
+def test_reloading_the_page_of_a_refused_question_shows_the_thread(client: Client, start: Start) -> None:
+    thread = start()
+    response: Any = client.get(url("messages", thread.pk))
+    assert response["Location"] == url("thread", thread.pk)
 
 
 # --- answers ---

@@ -7,13 +7,20 @@ from django.utils.translation import gettext_lazy as _
 from threads.completions import MAX_CONTENT_CHARACTERS
 
 
+class QuestionField(forms.CharField):
+    def to_python(self, value: Any) -> str:
+        """With line breaks as one character, before they are counted: browsers send two."""
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
 class QuestionForm(forms.Form):
     """A question, as the composer sends it.
 
-    `client_token` is made with the form, so that a form sent twice asks once.
+    `client_token` is made with the form, so that a form sent twice asks once. A form whose text was changed
+    in between, as after going back, asks twice: the cleaned token is one of form and text together.
     """
 
-    content = forms.CharField(
+    content = QuestionField(
         label=_("Your question"),
         max_length=MAX_CONTENT_CHARACTERS,
         error_messages={
@@ -37,7 +44,13 @@ class QuestionForm(forms.Form):
             text.encode()
         except UnicodeEncodeError:
             raise forms.ValidationError(_("The question contains a character that can't be sent.")) from None
-        return text.replace("\r\n", "\n")
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if "content" in data and "client_token" in data:
+            data["client_token"] = uuid.uuid5(data["client_token"], data["content"])
+        return data
 
 
 class PageForm(forms.Form):

@@ -3,6 +3,7 @@
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 # CommonMark and tables. Line breaks stay line breaks, HTML stays visible text, images stay the text they were
 # written as (an image is a request to somebody else's server), nothing is replaced or "improved".
@@ -23,14 +24,12 @@ LONGEST_MARKDOWN = 200_000  # characters; what is longer is shown as plain text,
 def render_text(text: str) -> SafeString:
     """The text of an answer as HTML, formatted where it has Markdown, and not altered by a character.
 
-    Headings begin at the third level: above are the page's own.
+    Headings begin at the third level, above are the page's own, and skip none.
     """
     if len(text) > LONGEST_MARKDOWN:
         return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 escaped
     tokens = _markdown.parse(text)
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    _fit_headings(tokens)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     return mark_safe(  # noqa: S308 sanitized
         nh3.clean(
@@ -41,3 +40,13 @@ def render_text(text: str) -> SafeString:
             link_rel="noopener noreferrer nofollow",
         )
     )
+
+
+def _fit_headings(tokens: list[Token]) -> None:
+    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
+    levels = sorted({token.tag for token in headings})
+    above = 2
+    for token in headings:
+        if token.type == "heading_open":
+            above = min(levels.index(token.tag) + 3, above + 1, 6)
+        token.tag = f"h{above}"

@@ -190,12 +190,19 @@ def test_hostile_answer_runs_nothing(page: Page) -> None:
     assert set(schemes) <= {"http:", "https:", "mailto:"}
 
 
-def test_ended_session_leads_to_sign_in_and_back(page: Page, start: Callable[..., Thread]) -> None:
-    thread = start(QUESTION)
-    page.goto(f"/threads/{thread.pk}/")
+def test_text_is_kept_when_the_session_has_ended(page: Page, start: Callable[..., Thread]) -> None:
+    page.goto(f"/threads/{start(QUESTION).pk}/")
     expect(answers(page)).to_have_attribute("data-state", "done")
     page.context.clear_cookies(name="sessionid")
     ask(page, "Noch eine?")
+    expect(page.locator("#notices")).to_contain_text("abgelaufen")
+    expect(page.get_by_role("textbox", name="Ihre Frage")).to_have_value("Noch eine?")
+
+
+def test_ended_session_leads_who_waits_to_sign_in_and_back(page: Page, start: Callable[..., Thread]) -> None:
+    thread = start(f"{QUESTION} !sandbox slow 4s")
+    page.goto(f"/threads/{thread.pk}/")
+    page.context.clear_cookies(name="sessionid")
     expect(page).to_have_url(re.compile(rf"/accounts/login/\?next=/threads/{thread.pk}/"))
 
 

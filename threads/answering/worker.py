@@ -13,8 +13,8 @@ from threads.completions import open_http
 
 log = logging.getLogger(__name__)
 
-# Jobs that are tried again, or waited for the one before in their thread, come with the next poll: Procrastinate
-# announces new ones only.
+# Jobs that are tried again, or waited for the one before in their thread, come with the next poll:
+# Procrastinate announces new ones only.
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop
 RESTART_SECONDS = 1.0  # after the worker fell over, as it does when the database is away for longer

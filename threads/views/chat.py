@@ -77,10 +77,12 @@ def thread(request: Request, thread_id: UUID) -> HttpResponse:
     return _thread_page(request, thread, QuestionForm())
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def messages(request: Request, thread_id: UUID) -> HttpResponse:
     """Take a question. htmx gets the question and its waiting answer, a form the page."""
     thread = _visible_thread(request, thread_id)
+    if request.method == "GET":  # who reloads the page of a question that was refused
+        return redirect("threads:thread", thread.pk)
     if not thread.assistant.is_usable_by(request.user):
         return _thread_page(request, thread, QuestionForm(), status=409)
     form = QuestionForm(request.POST)
