@@ -18,7 +18,6 @@ check: setup ## formatting, lint, types, import rules, migrations, translations
 	$(RUN) ruff check .
 	$(RUN) mypy .
 	$(RUN) lint-imports --no-cache
-	$(RUN) djlint --check --quiet templates
 	$(RUN) python manage.py makemigrations --check --dry-run
 	$(RUN) python -m tests.check_translations
 

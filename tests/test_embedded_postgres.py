@@ -138,7 +138,7 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-@pytest.mark.parametrize("name", ["with spaces", "a" * 150, "with $HOME, `id`, 'quotes\" and ümlauts"])
+@pytest.mark.parametrize("name", ["with spaces", "$HOME, `id`, 'quotes\", ümlauts" + 100 * "a"])
 def test_first_start_makes_a_database_wherever_it_lies(top: Path, use: Use, name: str) -> None:
     user = use(top / name)
     address = user.address
@@ -203,11 +203,11 @@ def test_server_that_is_killed_comes_up_again_with_its_data(folder: Folder, use:
     assert sql(address, "SELECT answer FROM kept") == 42
 
 
-@pytest.mark.parametrize("taken_by", [None, "another", "postgres-of-another"])
+@pytest.mark.parametrize("taken_by", [None, "postgres-of-another"])
 def test_start_after_a_crash_of_everything_finds_the_data(
     top: Path, folder: Folder, use: Use, taken_by: str | None
 ) -> None:
-    """The number of the dead server may belong to another process since, even to another PostgreSQL."""
+    """The dead server's number may be another process's by now, even another PostgreSQL's."""
     user = use()
     sql(user.address, "CREATE TABLE kept AS SELECT 42 AS answer")
     server, keeper = server_of(folder), keeper_of(folder)

@@ -1,0 +1,64 @@
+"""Takes the README's pictures of a demo that runs: ``python -m tests.browser.screenshots [BASE_URL]``."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser import chromium
+
+FOLDER = Path(__file__).parent.parent.parent / "docs" / "screenshots"
+
+
+def main(base_url: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=[*chromium.ARGUMENTS])
+        page = signed_in(browser, base_url, "anna@example.org")
+        page.screenshot(path=FOLDER / "home.png")
+        page.get_by_role("button", name="Bekomme ich weiter Lohn").click()
+        answered(page, 1)
+        page.locator("details.source summary").first.click()
+        page.set_viewport_size({"width": 1200, "height": 1700})
+        page.mouse.move(600, 300)
+        page.mouse.wheel(0, -5000)
+        page.wait_for_timeout(500)
+        page.screenshot(path=FOLDER / "conversation.png")
+        phone = browser.new_context(
+            base_url=base_url,
+            locale="de-DE",
+            color_scheme="dark",
+            viewport={"width": 390, "height": 800},
+            storage_state=page.context.storage_state(),
+        ).new_page()
+        phone.goto(page.url)
+        phone.wait_for_timeout(500)
+        phone.screenshot(path=FOLDER / "phone-dark.png")
+        admin = signed_in(browser, base_url, "admin@example.org")
+        admin.goto("/admin/threads/connection/")
+        admin.locator("#result_list tbody th a").first.click()
+        admin.get_by_role("link", name="Assistenten importieren").click()
+        admin.screenshot(path=FOLDER / "import.png")
+        browser.close()
+
+
+def signed_in(browser: Browser, base_url: str, email: str) -> Page:
+    context = browser.new_context(
+        base_url=base_url, locale="de-DE", color_scheme="light", viewport={"width": 1200, "height": 800}
+    )
+    page = context.new_page()
+    page.goto("/")
+    page.locator("[name=login]").fill(email)
+    page.locator("[name=password]").fill("demo-password")
+    page.locator("[name=password]").press("Enter")
+    expect(page.locator("main h1")).not_to_have_text("Anmelden")
+    return page
+
+
+def answered(page: Page, count: int) -> None:
+    done = page.locator("article[data-role=assistant][data-state=done]")
+    expect(done).to_have_count(count, timeout=30_000)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000")
