@@ -29,6 +29,9 @@ build: $(UV) ## what production needs: packages, translations, static files
 bench: setup browser ## the benchmarks; their figures stand in the README
 	$(RUN) python -m benchmarks.page_weight
 	$(RUN) python -m benchmarks.latency
+	$(RUN) python -m benchmarks.waiting
+	$(RUN) python -m benchmarks.budget
+	$(RUN) python -m benchmarks.kill
 
 messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
 	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --ignore 'var/*' --ignore 'tests/*'

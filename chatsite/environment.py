@@ -48,6 +48,15 @@ class Environment(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level logged.")
+    log_format: str | None = Field(
+        None, pattern="^(line|json)$", description="How log lines look; else JSON with DATABASE_URL."
+    )
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="Bearer token that /metrics asks for; else this machine only."
+    )
+    ready_waiting_seconds: PositiveInt = Field(
+        600, description="Age of an unanswered question at which the site counts as not ready."
+    )
 
     # The data
     database_url: SecretStr | None = Field(

@@ -1,16 +1,65 @@
 """What every response of the site has in common."""
 
+import logging
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.urls import Resolver404, resolve
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+FOR_MACHINES = ("/health/", "/metrics")
+
+log = logging.getLogger("chatsite.requests")
+
+
+def log_requests(get_response: GetResponse) -> GetResponse:
+    """A line for each request: which page, how it ended, how long it took. Never who asked, nor what for."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        started = time.monotonic()
+        response = get_response(request)
+        match = request.resolver_match
+        facts = {
+            "action": "request",
+            "method": request.method,
+            "route": match.view_name if match else None,
+            "ids": {key: id_ for key, id_ in match.kwargs.items() if isinstance(id_, UUID)} if match else {},
+            "status": response.status_code,
+            "duration_ms": round((time.monotonic() - started) * 1000),
+        }
+        is_noise = request.path_info.startswith((*FOR_MACHINES, settings.STATIC_URL))
+        log.log(logging.DEBUG if is_noise else logging.INFO, "request answered", extra=facts)
+        return response
+
+    return middleware
+
+
+def answer_machines(get_response: GetResponse) -> GetResponse:
+    """Answers probes and Prometheus before sessions, languages, host names and redirects come into it.
+
+    They ask by IP address and in plain HTTP, also while the database is away.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith(FOR_MACHINES):
+            return get_response(request)
+        try:
+            match = request.resolver_match = resolve(request.path_info)
+        except Resolver404:
+            return get_response(request)
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        return response
+
+    return middleware
 
 
 def private_responses(get_response: GetResponse) -> GetResponse:

@@ -40,6 +40,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "chatsite.middleware.log_requests",
+    "chatsite.middleware.answer_machines",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -95,7 +97,8 @@ if ENVIRONMENT.database_url:
         "PASSWORD": unquote(_url.password or ""),
         "HOST": unquote(_url.hostname or ""),
         "PORT": _port,
-        "OPTIONS": dict(parse_qsl(_url.query)),  # sslmode and its like
+        # Whoever waits for a database that has gone away lets go soon; sslmode and its like are added.
+        "OPTIONS": {"connect_timeout": "5", "tcp_user_timeout": "10000"} | dict(parse_qsl(_url.query)),
     }
 else:
     _database = {
@@ -181,7 +184,6 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 if ENVIRONMENT.https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^health/"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = False
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
@@ -202,11 +204,23 @@ DOCUMENT_URL_TEMPLATE = "https://products.haufe.de/{license_id}/document/{app_do
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "chatsite.logs.LineFormatter"},
+        "json": {"()": "chatsite.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": ENVIRONMENT.log_format or ("json" if ENVIRONMENT.database_url else "line"),
+        }
+    },
     "root": {"handlers": ["console"], "level": ENVIRONMENT.log_level},
     "loggers": {
+        "django": {"handlers": []},  # those of the root, none that mails what was posted
+        "django.db.backends": {"level": "WARNING"},  # with DEBUG it would quote values
+        "django.request": {"level": "ERROR"},  # refused requests: see chatsite.middleware.log_requests
         "django.server": {"handlers": ["console"], "propagate": False},
+        "httpcore": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
     },

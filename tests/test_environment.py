@@ -15,6 +15,7 @@ from chatsite.environment import PROJECT_DIR, Environment, SettingsError, read_e
 
 VARIABLES = [name.upper() for name in Environment.model_fields]
 SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
+PATIENCE = {"connect_timeout": "5", "tcp_user_timeout": "10000"}
 KEYS = {"SECRET_KEY": SECRET, "ENCRYPTION_KEYS": Fernet.generate_key().decode()}
 
 
@@ -209,17 +210,17 @@ def settings(monkeypatch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any
                 "HOST": "db.example",
                 "PORT": "6432",
                 "NAME": "chat",
-                "OPTIONS": {"sslmode": "require", "connect_timeout": "3"},
+                "OPTIONS": PATIENCE | {"sslmode": "require", "connect_timeout": "3"},
             },
         ),
         (
             "postgres://db/chat",
-            {"USER": "", "PASSWORD": "", "HOST": "db", "PORT": "", "NAME": "chat", "OPTIONS": {}},
+            {"USER": "", "PASSWORD": "", "HOST": "db", "PORT": "", "NAME": "chat", "OPTIONS": PATIENCE},
         ),
         ("postgresql://[::1]:5433/a%20b", {"HOST": "::1", "PORT": "5433", "NAME": "a b"}),
         (
             "postgresql:///chat?host=/run/Postgres",
-            {"HOST": "", "NAME": "chat", "OPTIONS": {"host": "/run/Postgres"}},
+            {"HOST": "", "NAME": "chat", "OPTIONS": PATIENCE | {"host": "/run/Postgres"}},
         ),
     ],
 )
@@ -293,3 +294,18 @@ def test_production_settings_pass_the_deployment_checks() -> None:
         **KEYS | strong | {"DATABASE_URL": url, "HTTPS": "true", "ALLOWED_HOSTS": "chat.example"},
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "line"),
+        ({"LOG_FORMAT": "json"}, "json"),
+        ({"DATABASE_URL": "postgresql://db/chat"} | KEYS, "json"),
+        ({"DATABASE_URL": "postgresql://db/chat", "LOG_FORMAT": "line"} | KEYS, "line"),
+    ],
+)
+def test_logs_are_for_machines_where_the_database_is_not_embedded(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    assert settings(monkeypatch, **variables)["LOGGING"]["handlers"]["console"]["formatter"] == expected

@@ -64,6 +64,9 @@ _FOR_ADMINS: dict[str, Promise] = {
 }
 
 
+KNOWN_CODES = frozenset(_REASONS)
+
+
 def reason(error_code: str) -> Promise:
     """One or two sentences: what happened, what to do."""
     return _REASONS.get(error_code, _UNKNOWN)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from threads.views import account, chat
+from threads.views import account, chat, health
 
 app_name = "threads"
 
@@ -13,4 +13,8 @@ urlpatterns = [
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("account/language/", account.language, name="language"),
+    # For machines; see also chatsite.middleware.answer_machines.
+    path("health/live", health.live, name="live"),
+    path("health/ready", health.ready, name="ready"),
+    path("metrics", health.metrics, name="metrics"),
 ]

@@ -111,7 +111,8 @@ class Listener:
         try:
             states = await self._in_database(_states, ids)
         except (DatabaseError, InterfaceError) as error:
-            log.warning("action=look_failed error=%s", type(error).__name__)
+            facts = {"action": "look_failed", "error": type(error).__name__}
+            log.warning("states of answers could not be read", extra=facts)
             return  # the listener is about to notice too, and looks again once it is back
         for answer_id in ids:
             self._wake(answer_id, states.get(answer_id))
@@ -133,7 +134,8 @@ class Listener:
             except (psycopg.Error, OSError, DatabaseError) as error:
                 wait = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
                 failures += 1
-                log.warning("action=listener_lost error=%s again_in=%s", type(error).__name__, wait)
+                facts = {"action": "listener_lost", "error": type(error).__name__, "again_in_seconds": wait}
+                log.warning("listener lost its connection", extra=facts)
                 await asyncio.sleep(wait)
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:

@@ -28,7 +28,7 @@ async def run_worker(*, install_signal_handlers: bool) -> None:
                 await work(http, install_signal_handlers=install_signal_handlers)
                 return
             except Exception:
-                log.exception("action=worker_fell_over")
+                log.exception("worker fell over", extra={"action": "worker_fell_over"})
                 await asyncio.sleep(RESTART_SECONDS)
 
 
@@ -36,7 +36,7 @@ async def work(http: httpx.AsyncClient, *, install_signal_handlers: bool, wait: 
     """One worker; without `wait`, it leaves when nothing is due."""
     connector = cast(DjangoConnector, app.connector).get_worker_connector()
     async with app.with_connector(connector).open_async() as worker_app:
-        log.info("action=worker_started")
+        log.info("worker started", extra={"action": "worker_started"})
         await worker_app.run_worker_async(
             name="answers",
             concurrency=settings.ENVIRONMENT.worker_concurrency,
@@ -47,4 +47,4 @@ async def work(http: httpx.AsyncClient, *, install_signal_handlers: bool, wait: 
             shutdown_graceful_timeout=GRACE_SECONDS,
             delete_jobs="successful",
         )
-        log.info("action=worker_stopped")
+        log.info("worker stopped", extra={"action": "worker_stopped"})

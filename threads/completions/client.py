@@ -147,7 +147,7 @@ class Client:
         finally:
             facts["duration_ms"] = round((time.monotonic() - started) * 1000)
             level = logging.WARNING if "error_code" in facts else logging.INFO
-            logger.log(level, " ".join(f"{name}={value}" for name, value in facts.items()), extra=facts)
+            logger.log(level, "called the API", extra=facts)
 
     async def _send(
         self,
