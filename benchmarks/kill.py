@@ -265,12 +265,6 @@ def report(run: Run, calls: Sequence[Call], promises: Promises) -> None:
             f"from a worker's death to the answers of its {len(recoveries)} calls: "
             f"median {statistics.median(recoveries):.1f} s, longest {recoveries[-1]:.1f} s"
         )
-    with connections["default"].cursor() as cursor:
-        cursor.execute(
-            "SELECT task_name, status, count(*) FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-        jobs = [f"{name} {status}: {count}" for name, status, count in cursor.fetchall()]
-    print(f"jobs left: {', '.join(jobs) or 'none'}")
 
 
 def recovered(kills: Sequence[Kill], calls: Sequence[Call], finished: dict[str, float]) -> list[float]:

@@ -16,8 +16,13 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 django_application = get_wsgi_application()
 
+from chatsite.bodies import Bodies  # noqa: E402
 from threads.answering.waking import App, Listener, Receive, Scope, Send, WaitingRoom  # noqa: E402
 from threads.answering.worker import run_worker  # noqa: E402
+
+# Parts of a response that wait for a slow reader, and not in its thread: enough for a page, which is one part,
+# and for each static file, in parts of 4 kB.
+SEND_QUEUE_SIZE = 1_000
 
 
 class Site:
@@ -26,8 +31,12 @@ class Site:
     def __init__(self, *, with_worker: bool = False) -> None:
         self.with_worker = with_worker
         self.listener = Listener()
-        pages = WSGIMiddleware(cast(Any, django_application), workers=settings.ENVIRONMENT.web_threads)
-        self.app = WaitingRoom(cast(App, pages), self.listener)
+        pages = WSGIMiddleware(
+            cast(Any, django_application),
+            workers=settings.ENVIRONMENT.web_threads,
+            send_queue_size=SEND_QUEUE_SIZE,
+        )
+        self.app = WaitingRoom(Bodies(cast(App, pages)), self.listener)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -4,11 +4,20 @@ import contextlib
 import os
 import secrets
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
 from cryptography.fernet import Fernet
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -22,6 +31,7 @@ def _split(value: Any) -> Any:
 
 
 CommaSeparated = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)]
 
 
@@ -43,6 +53,9 @@ class Environment(BaseSettings):
     )
     csrf_trusted_origins: CommaSeparated = Field([], description="Origins in front of a proxy, with scheme.")
     https: bool = Field(False, description="Served over HTTPS, by a proxy that sets X-Forwarded-Proto.")
+    trusted_proxies: Networks = Field(
+        [ip_network("127.0.0.1")], description="Proxies whose X-Forwarded-… headers are believed."
+    )
     site_name: str = Field("Auskunft", max_length=40, description="The product's name, as users see it.")
     debug: bool = Field(False, description="Django's debug pages. Never in production.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -70,6 +83,13 @@ class Environment(BaseSettings):
     worker_concurrency: PositiveInt = Field(50, le=100, description="Calls to the API at once, per worker.")
 
     # Answering
+    budget_minute_seconds: PositiveFloat = Field(60, description="A minute of the limits, for tests of them.")
+    recovery_seconds: PositiveFloat = Field(15, description="Silence after which a worker counts as dead.")
+    give_up_seconds: PositiveFloat = Field(
+        1800, description="How long a question outlasts an API that is down."
+    )
+    max_waiting_per_user: PositiveInt = Field(10, description="Questions of one user that may wait at once.")
+    max_questions_per_hour: PositiveInt = Field(120, description="Questions of one user within an hour.")
     history_characters: PositiveInt = Field(60_000, description="Earlier text that goes along, at most.")
     read_timeout: PositiveFloat = Field(
         120, allow_inf_nan=False, description="Seconds that an answer may take."

@@ -8,11 +8,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -62,6 +67,19 @@ def answer_machines(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def forms_that_can_be_read(get_response: GetResponse) -> GetResponse:
+    """Refuses the others here: Django's own error pages would read the form once more, and fail at it, too."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        try:
+            request.POST  # noqa: B018 reads it
+        except (BadRequest, SuspiciousOperation, MultiPartParserError, LookupError):
+            return HttpResponseBadRequest(render_to_string("400.html"))
+        return get_response(request)
+
+    return middleware
+
+
 def private_responses(get_response: GetResponse) -> GetResponse:
     """Pages hold conversations: no cache keeps them, and a page is never taken for its fragment."""
 
@@ -84,8 +102,16 @@ def sign_in_on_a_page(get_response: GetResponse) -> GetResponse:
         if request.headers.get("HX-Request") and urlsplit(response.get("Location", "")).path == sign_in:
             if request.method == "POST":
                 return HttpResponse(status=403)  # who is sent away from a form loses what was typed
-            page = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
-            return HttpResponseClientRedirect(redirect_to_login(page, sign_in).url)
+            return HttpResponseClientRedirect(redirect_to_login(_page_of(request), sign_in).url)
         return response
 
     return middleware
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page of this site that a fragment was asked for from; "/" where that is none."""
+    try:
+        page = HtmxDetails(request).current_url_abs_path
+    except ValueError:  # it is no URL at all
+        page = None
+    return page if page and url_has_allowed_host_and_scheme(page, allowed_hosts=None) else "/"

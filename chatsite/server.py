@@ -3,6 +3,7 @@
 import socket
 
 import uvicorn
+from django.conf import settings
 
 from chatsite.asgi import Site
 
@@ -21,6 +22,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=True,
+                forwarded_allow_ips=[str(network) for network in settings.ENVIRONMENT.trusted_proxies],
                 timeout_graceful_shutdown=30,
             )
         )

@@ -35,7 +35,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "django_htmx",
-    "procrastinate.contrib.django",
     "threads",
 ]
 
@@ -49,6 +48,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "chatsite.middleware.forms_that_can_be_read",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -112,10 +112,14 @@ DATABASES = {"default": _database | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS":
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counts failed sign-ins, for all processes together.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # beyond, counts are thrown away; the default is 300
+    }
+}
 
-PROCRASTINATE_IMPORT_PATHS = ["threads.answering.job"]
-PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
 
 # --- signing in ---
 
@@ -137,6 +141,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# A company's people may all come from one address; guessing at one person's password is limited by the key.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "100/m/ip,5/300s/key"}
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 
@@ -192,7 +198,11 @@ if ENVIRONMENT.https:
 
 # --- limits, each with its unit ---
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes of a form; the longest question has at most a third of that
 HISTORY_CHARACTERS = ENVIRONMENT.history_characters  # of earlier messages that go along with a question
+GIVE_UP_SECONDS = ENVIRONMENT.give_up_seconds
+MAX_WAITING_PER_USER = ENVIRONMENT.max_waiting_per_user
+MAX_QUESTIONS_PER_HOUR = ENVIRONMENT.max_questions_per_hour
 MAX_WAITING = ENVIRONMENT.max_waiting  # browsers held open per process
 WAIT_SECONDS = 25  # for one held-open request; below the 30 s after which proxies give up
 
@@ -222,6 +232,5 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "propagate": False},
         "httpcore": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
-        "procrastinate": {"level": "WARNING"},
     },
 }

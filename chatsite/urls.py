@@ -12,6 +12,8 @@ accounts = [
     path("inactive/", account_views.account_inactive, name="account_inactive"),
 ]
 
+handler500 = "chatsite.errors.handler500"
+
 urlpatterns = [
     path("", include("threads.urls")),
     path("accounts/", include(accounts)),

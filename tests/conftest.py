@@ -10,14 +10,10 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection as database
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.test import Client
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from threads import answering
-from threads.answering import worker
+from threads.answering.worker import AnsweringWorker
 from threads.completions import open_http
 from threads.models import Assistant, Connection, Message, Thread, User
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW, Sandbox, running
@@ -35,19 +31,6 @@ def _static_files() -> None:
     made_at = manifest.stat().st_mtime if manifest.exists() else 0
     if any(path.stat().st_mtime > made_at for path in (settings.BASE_DIR / "static").rglob("*")):
         call_command("collectstatic", interactive=False, verbosity=0)
-
-
-@pytest.fixture(autouse=True)
-def _empty_queue(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Django empties the tables of its own models only."""
-    marker = request.node.get_closest_marker("django_db")
-    real_transactions = marker is not None and marker.kwargs.get("transaction")
-    if real_transactions:
-        request.getfixturevalue("transactional_db")
-    yield
-    if real_transactions:
-        with database.cursor() as cursor:
-            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 @pytest.fixture
@@ -103,7 +86,12 @@ def sandbox(_sandbox: RunningSandbox) -> RunningSandbox:
 def connection(db: None, request: pytest.FixtureRequest) -> Connection:
     """To the sandbox, in tests that use it; else to nowhere."""
     sandbox = request.getfixturevalue("sandbox") if "sandbox" in request.fixturenames else None
-    connection = Connection(name="Test", base_url=sandbox.base_url if sandbox else "http://127.0.0.1:9")
+    connection = Connection(
+        name="Test",
+        base_url=sandbox.base_url if sandbox else "http://127.0.0.1:9",
+        requests_per_second=10_000,
+        requests_per_minute=10_000,
+    )
     connection.api_key = API_KEY
     connection.save()
     return connection
@@ -148,25 +136,21 @@ def ask() -> Callable[[Thread, str], Message]:
 
 
 @pytest.fixture
-def work(transactional_db: None) -> Callable[[], None]:
-    """Let a real worker do what is due, until nothing is."""
+def work(transactional_db: None) -> Callable[..., None]:
+    """Let a real worker do what is due, until nothing is. Takes what `open_http` takes."""
 
-    async def run() -> None:
-        async with open_http(read=5) as http:
-            await worker.work(http, install_signal_handlers=False, wait=False)
+    async def work(read: float = 5, **options: Any) -> None:
+        async with open_http(read=read, **options) as http:
+            await AnsweringWorker(http).work_off()
 
-    def work() -> None:
-        now = Q(scheduled_at=None) | Q(scheduled_at__lte=Now())
-        while ProcrastinateJob.objects.filter(now, status="todo").exists():
-            async_to_sync(run)()
-
-    return work
+    return async_to_sync(work)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again without a wait."""
-    monkeypatch.setattr("threads.answering.job.WAITS", (0, 0, 0, 0))
+    monkeypatch.setattr("threads.answering.calling.FIRST_WAIT", 0)
+    monkeypatch.setattr("threads.answering.budget.pause", lambda *args: None)
 
 
 def answer_of(thread: Thread, position: int = 2) -> Message:

@@ -110,9 +110,27 @@ def test_new_connection_requires_a_key(client: Client) -> None:
 def test_key_is_kept_unless_another_is_entered(
     client: Client, connection: Connection, entered: str, stored: str
 ) -> None:
-    client.post(url(Connection, "change", connection.pk), CONNECTION | {"api_key": entered})
+    kept = {"base_url": connection.base_url, "api_key": entered}
+    client.post(url(Connection, "change", connection.pk), CONNECTION | kept)
     connection.refresh_from_db()
     assert (connection.name, connection.api_key) == ("Neu", stored)
+
+
+@pytest.mark.parametrize("entered", ["", "  "])
+def test_stored_key_is_not_sent_to_another_address(
+    client: Client, connection: Connection, entered: str
+) -> None:
+    response = client.post(url(Connection, "change", connection.pk), CONNECTION | {"api_key": entered})
+    assert len(shown(response, ".field-api_key .errorlist li")) == 1
+    before = connection.base_url
+    connection.refresh_from_db()
+    assert connection.base_url == before
+
+
+def test_key_may_be_entered_with_another_address(client: Client, connection: Connection) -> None:
+    client.post(url(Connection, "change", connection.pk), CONNECTION)
+    connection.refresh_from_db()
+    assert (connection.base_url, connection.api_key) == (CONNECTION["base_url"], "hunter2-key")
 
 
 def test_form_that_comes_back_with_an_error_does_not_hold_the_key(client: Client) -> None:
@@ -240,6 +258,12 @@ def test_key_of_other_encryption_keys_has_to_be_entered_anew(client: Client, con
 
 def test_trying_a_connection_is_no_link(client: Client, connection: Connection) -> None:
     assert client.get(url(Connection, "test", connection.pk)).status_code == 405
+
+
+@pytest.mark.parametrize("page", ["test", "import"])
+def test_connection_that_does_not_exist_is_not_found(client: Client, page: str) -> None:
+    assert client.post(url(Connection, page, 1)).status_code == 404
+    assert staff().post(url(Connection, page, 1)).status_code == 403
 
 
 # Importing

@@ -3,15 +3,15 @@
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import override_settings
-from django.utils import translation
-from procrastinate.contrib.django.models import ProcrastinateJob
+from django.utils import timezone, translation
 
 from tests.conftest import RunningSandbox, answer_of
-from threads import answering
-from threads.answering import job
+from threads.answering import calling
+from threads.answering.line import Claim
 from threads.completions import Completion
 from threads.models import Assistant, Message, State, Thread, User
 from threads.sandbox import API_KEY, WORKING_TIME
@@ -38,7 +38,6 @@ def test_question_is_answered_with_its_sources(sandbox: RunningSandbox, start: S
         "§ 622 Abs. 3",
     )
     assert "zwei Wochen" in first.content
-    assert not ProcrastinateJob.objects.exists()
 
 
 def test_request_is_as_the_contract_has_it(
@@ -120,7 +119,7 @@ def test_answer_keeps_all_that_came(start: Start, assistant: Assistant) -> None:
         "thread_id": "1a2b3c4d-5678-9abc-def0-112233445566",
         "unknown": {"key": True},
     }
-    job.store(str(answer.pk), Completion.model_validate(came))
+    calling.store(Claim(answer, 0, 0), Completion.model_validate(came))
     answer.refresh_from_db()
     source = answer.sources.get()
     stored = answer.received | {
@@ -143,7 +142,7 @@ def test_legal_notice_follows_the_answer(
 ) -> None:
     with translation.override(language):
         answer = answer_of(start())
-    job.store(str(answer.pk), Completion.model_validate({"content": "Ja.", "meta_data": meta_data}))
+    calling.store(Claim(answer, 0, 0), Completion.model_validate({"content": "Ja.", "meta_data": meta_data}))
     answer.refresh_from_db()
     assert answer.legal_notice.startswith(begins) if notice else answer.legal_notice == ""
 
@@ -152,7 +151,7 @@ def test_assistants_own_wording_is_stored_and_outlives_a_change(start: Start, as
     assistant.notice_text = "Fragen Sie die Rechtsabteilung."
     assistant.save()
     answer = answer_of(start())
-    job.store(str(answer.pk), Completion.model_validate({"content": "Ja."}))
+    calling.store(Claim(answer, 0, 0), Completion.model_validate({"content": "Ja."}))
     assistant.notice_text = "Anders."
     assistant.save()
     answer.refresh_from_db()
@@ -160,6 +159,7 @@ def test_assistants_own_wording_is_stored_and_outlives_a_change(start: Start, as
 
 
 @pytest.mark.usefixtures("impatient")
+@override_settings(GIVE_UP_SECONDS=0)
 @pytest.mark.parametrize(
     ("fault", "state", "calls"),
     [
@@ -168,17 +168,16 @@ def test_assistants_own_wording_is_stored_and_outlives_a_change(start: Start, as
         ("unauthorized", State.FAILED, 1),
         ("validation_error", State.FAILED, 1),
         ("request_metadata_missing_or_incomplete", State.FAILED, 1),
-        ("internal_service_error", State.FAILED, job.ATTEMPTS),
-        ("html_502", State.FAILED, job.ATTEMPTS),
-        ("empty_200", State.FAILED, job.ATTEMPTS),
+        ("internal_service_error", State.FAILED, 1),
+        ("html_502", State.FAILED, 1),
+        ("empty_200", State.FAILED, calling.FAILURES),
     ],
 )
 def test_lasting_fault_ends_in_failed(
     sandbox: RunningSandbox, start: Start, work: Work, fault: str, state: State, calls: int
 ) -> None:
     thread = start(f"Was gilt? !sandbox {fault}")
-    for _ in range(job.ATTEMPTS):
-        work()
+    work()
     answer = answer_of(thread)
     assert (answer.state, len(sandbox.app.requests)) == (state, calls)
     assert answer.error_code
@@ -188,8 +187,7 @@ def test_lasting_fault_ends_in_failed(
 def test_passing_fault_is_overcome(sandbox: RunningSandbox, start: Start, work: Work) -> None:
     sandbox.app.order("api_timeout_error", times=2)
     thread = start(QUESTION)
-    for _ in range(3):
-        work()
+    work()
     answer = answer_of(thread)
     assert (answer.state, answer.attempts, answer.error_code) == (State.DONE, 3, "")
 
@@ -200,7 +198,8 @@ def test_between_two_tries_the_answer_waits(sandbox: RunningSandbox, start: Star
     work()
     answer = answer_of(thread)
     assert (answer.state, answer.error_code) == (State.WAITING, "rate_limit_error")
-    assert ProcrastinateJob.objects.get().scheduled_at is not None
+    assert answer.not_before
+    assert answer.not_before > timezone.now() + timedelta(seconds=25)
 
 
 def test_failed_answer_is_answered_when_asked_for_again(
@@ -209,7 +208,7 @@ def test_failed_answer_is_answered_when_asked_for_again(
     sandbox.app.order("content_filter_error")
     thread = start(QUESTION)
     work()
-    answering.ask_again(answer_of(thread))
+    answer_of(thread).reopen()
     work()
     assert answer_of(thread).state == State.DONE
 
@@ -272,7 +271,6 @@ def test_answer_that_was_stored_meanwhile_is_not_fetched_again(
     answer.finish(content="Da.", sources=[])
     work()
     assert not sandbox.app.requests
-    assert not ProcrastinateJob.objects.exists()
 
 
 def test_job_of_a_deleted_thread_leaves_quietly(sandbox: RunningSandbox, start: Start, work: Work) -> None:
@@ -284,10 +282,10 @@ def test_job_of_a_deleted_thread_leaves_quietly(sandbox: RunningSandbox, start: 
 def test_fault_of_ours_ends_in_failed(
     sandbox: RunningSandbox, start: Start, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(answer_id: str, completion: Completion) -> None:
+    def broken(claim: Claim, completion: Completion) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(job, "store", broken)
+    monkeypatch.setattr(calling, "store", broken)
     thread = start(QUESTION)
     work()
     answer = answer_of(thread)
@@ -306,12 +304,12 @@ def test_key_that_can_not_be_read_ends_in_failed(sandbox: RunningSandbox, start:
 def test_neither_text_nor_key_reaches_a_log(
     sandbox: RunningSandbox, start: Start, work: Work, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
-    for logger in ("", "procrastinate", "httpx", "threads"):
+    for logger in ("", "httpx", "threads"):
         caplog.set_level(logging.DEBUG, logger)
     thread = start(f"Geheimwort Donnerstag? {fault}")
     work()
     logged = json.dumps([record.__dict__ for record in caplog.records], default=repr) + caplog.text
-    assert "answer_question" in logged
+    assert "action=complete" in logged or "complete" in logged
     assert "Donnerstag" not in logged
     assert API_KEY not in logged
     assert answer_of(thread).content[:40] not in logged or not answer_of(thread).content

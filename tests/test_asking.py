@@ -2,8 +2,6 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from django.db import transaction
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from tests.conftest import answer_of
 from threads import answering
@@ -13,42 +11,30 @@ Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 
 
-def test_question_answer_and_job_are_stored_together(start: Start) -> None:
+def test_question_and_waiting_answer_are_stored_together(start: Start) -> None:
     thread = start("Was gilt?")
     question, answer = thread.messages.oldest_first()
     assert (question.role, question.state, question.content) == (Role.USER, State.DONE, "Was gilt?")
     assert (answer.role, answer.state, answer.question) == (Role.ASSISTANT, State.WAITING, question)
-    job = ProcrastinateJob.objects.get()
-    assert job.args == {"answer_id": str(answer.pk)}
-    assert job.lock == str(thread.pk)
 
 
-def test_nothing_is_stored_when_the_job_can_not_be(
+def test_nothing_is_stored_of_half_a_question(
     asker: User, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(answer: Message) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("threads.answering.asking._defer", broken)
+    monkeypatch.setattr("threads.answering.asking.announce", broken)
     with pytest.raises(RuntimeError):
         answering.start_thread(asker, assistant, "Was gilt?", uuid.uuid4())
     assert not Thread.objects.exists()
     assert not Message.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_no_job_is_left_of_a_question_that_was_rolled_back(start: Start) -> None:
-    with transaction.atomic():
-        start()
-        transaction.set_rollback(True)
-    assert not ProcrastinateJob.objects.exists()
-
-
 def test_first_question_sent_twice_makes_one_thread(start: Start) -> None:
     token = uuid.uuid4()
     assert start(client_token=token) == start(client_token=token)
     assert Message.objects.count() == 2
-    assert ProcrastinateJob.objects.count() == 1
 
 
 def test_question_sent_twice_is_asked_once(start: Start) -> None:
@@ -80,9 +66,8 @@ def test_title_is_the_first_question_shortened_at_a_word(start: Start) -> None:
 def test_failed_answer_can_be_asked_for_again(start: Start) -> None:
     answer = answer_of(start())
     answer.fail("api_error")
-    answering.ask_again(answer)
-    assert (answer.state, answer.error_code, answer.attempts) == (State.WAITING, "", 0)
-    assert ProcrastinateJob.objects.count() == 2
+    answer.reopen()
+    assert (answer.state, answer.error_code, answer.failures) == (State.WAITING, "", 0)
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.ANSWERING, State.DONE])
@@ -90,8 +75,7 @@ def test_only_an_answer_that_ended_without_success_is_asked_for_again(start: Sta
     answer = answer_of(start())
     Message.objects.filter(pk=answer.pk).update(state=state)
     with pytest.raises(IllegalTransition):
-        answering.ask_again(answer)
-    assert ProcrastinateJob.objects.count() == 1
+        answer.reopen()
 
 
 def test_of_two_who_finish_an_answer_one_does(start: Start) -> None:

@@ -17,8 +17,9 @@ from typing import Any, LiteralString
 import psutil
 import psycopg
 import pytest
+from django.db import OperationalError, connections
 
-from chatsite.embedded_postgres import Address
+from chatsite.embedded_postgres import Address, EmbeddedPostgresError, base, ensure_running, server
 from chatsite.embedded_postgres.keeper import LOOK_EVERY_SECONDS
 from chatsite.embedded_postgres.server import PROJECT_DIR, Folder
 
@@ -265,3 +266,55 @@ def test_what_the_server_said_is_told_when_it_does_not_start(folder: Folder, use
     error = use().error
     assert f"EmbeddedPostgresError: The embedded PostgreSQL did not start in {folder.path}:" in error
     assert "postgresql.conf" in error
+
+
+@pytest.fixture
+def down(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """A server that this process used before, and whose keeper can't get it up again."""
+    held: dict[Path, Any] = {}
+    monkeypatch.setattr(server, "_held", held)
+    monkeypatch.setattr(server, "_used", {folder.path})
+    monkeypatch.setattr(server, "RESTART_SECONDS", 0.1)
+    folder.path.mkdir()
+    with folder.keeper_lock.open("a") as keeper:
+        fcntl.flock(keeper, fcntl.LOCK_EX)
+        yield folder
+    for lock in held.values():
+        lock.close()
+
+
+def test_who_used_the_server_before_does_not_wait_long_for_it(down: Folder) -> None:
+    started = time.monotonic()
+    with pytest.raises(EmbeddedPostgresError):
+        ensure_running(down.path)
+    assert time.monotonic() - started < 5
+
+
+def test_server_that_is_down_is_to_django_a_database_that_is_away(down: Folder) -> None:
+    settings: Any = connections["default"].settings_dict | {"HOST": str(down.path)}
+    with pytest.raises(OperationalError, match="did not start"):
+        base.DatabaseWrapper(settings).get_connection_params()
+
+
+def test_server_that_may_not_be_looked_at_lives_if_it_answers(
+    folder: Folder, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = use().address
+    monkeypatch.setattr(psutil.Process, "name", denied)
+    assert folder.address() == address
+    (Path(address.socket_dir) / ".s.PGSQL.5432").unlink()
+    assert folder.address() is None
+
+
+def test_number_of_a_process_that_may_not_be_looked_at_is_not_taken_for_a_dead_servers(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.data.mkdir(parents=True)
+    folder.pid_file.write_text(f"{os.getpid()}\n")
+    assert folder.is_pid_taken()
+    monkeypatch.setattr(psutil.Process, "name", denied)
+    assert not folder.is_pid_taken()
+
+
+def denied(process: psutil.Process) -> str:
+    raise psutil.AccessDenied(process.pid)

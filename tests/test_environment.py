@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import SecretStr
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from chatsite.asgi import Site
 from chatsite.environment import PROJECT_DIR, Environment, SettingsError, read_environment
+from chatsite.server import Server
 
 VARIABLES = [name.upper() for name in Environment.model_fields]
 SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
@@ -87,6 +91,8 @@ def test_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name
         ("READ_TIMEOUT", "nan"),
         ("READ_TIMEOUT", "inf"),
         ("COMPLETIONS_BASE_URL", "ftp://hunter2"),
+        ("TRUSTED_PROXIES", "hunter2"),
+        ("TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/99"),
     ],
 )
 def test_malformed_value_is_refused_by_name_alone(
@@ -188,6 +194,22 @@ def test_representation_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None
     ):
         assert "hunter2" not in text
         assert KEYS["ENCRYPTION_KEYS"] not in text
+
+
+async def test_word_of_trusted_proxies_alone_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxies = read(monkeypatch, TRUSTED_PROXIES="127.0.0.1, 10.1.0.0/16, fd00::1").trusted_proxies
+    monkeypatch.setattr(django_settings.ENVIRONMENT, "trusted_proxies", proxies)
+    config = Server(Site(), host="127.0.0.1", port=0).config
+    clients = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        clients.append(scope["client"][0])
+
+    for proxy in ("127.0.0.1", "10.1.2.3", "fd00::1", "10.2.0.1"):
+        scope: Any = {"type": "http", "client": (proxy, 1), "headers": [(b"x-forwarded-for", b"192.0.2.1")]}
+        asked: Any = None
+        await ProxyHeadersMiddleware(app, config.forwarded_allow_ips)(scope, asked, asked)
+    assert clients == ["192.0.2.1"] * 3 + ["10.2.0.1"]
 
 
 # The settings made of it.

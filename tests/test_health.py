@@ -18,7 +18,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from tests.conftest import answer_of
 from threads import health
-from threads.models import Connection, Message, Thread
+from threads.models import Connection, Message, Slot, Thread, Worker
 from threads.sandbox import API_KEY
 
 Start = Callable[..., Thread]
@@ -39,12 +39,8 @@ def worker(db: None) -> None:
 
 
 def _worker_seen(seconds_ago: float) -> None:
-    with database.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_workers")
-        cursor.execute(
-            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))",
-            [seconds_ago],
-        )
+    Worker.objects.all().delete()
+    Worker.objects.create(seen_at=timezone.now() - timedelta(seconds=seconds_ago))
 
 
 @pytest.fixture
@@ -112,14 +108,14 @@ def test_not_ready_without_the_database(machine: Client, caplog: pytest.LogCaptu
 @pytest.mark.usefixtures("worker")
 def test_not_ready_before_the_migrations(machine: Client) -> None:
     with database.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'threads' AND name = '0002_cache_table'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'threads' AND name = '0004_take_slot'")
     response = machine.get("/health/ready")
     assert (response.status_code, failing(response)) == (503, ["migrations"])
 
 
 def test_not_ready_where_nothing_was_ever_set_up(machine: Client, db: None) -> None:
     with database.cursor() as cursor:
-        cursor.execute("DROP TABLE procrastinate_workers CASCADE")
+        cursor.execute("DROP TABLE threads_worker CASCADE")
     assert failing(machine.get("/health/ready")) == ["worker"]
 
 
@@ -129,7 +125,7 @@ def test_not_ready_without_a_worker(machine: Client) -> None:
     assert (response.status_code, failing(response)) == (503, ["worker"])
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(25, []), (35, ["worker"])])
+@pytest.mark.parametrize(("seconds", "expected"), [(10, []), (20, ["worker"])])
 def test_worker_that_is_silent_counts_as_dead(
     machine: Client, db: None, seconds: int, expected: list[str]
 ) -> None:
@@ -249,9 +245,14 @@ def test_figures_of_a_small_scenario(machine: Client, start: Start, ask: Ask) ->
     older(failed, created_at=400, answering_at=399, finished_at=299)
     strange.fail("Mueller_gesucht")
     older(strange, created_at=400, answering_at=400, finished_at=301)
-    trying.wait_again("rate_limit_error")
+    trying.wait_again("rate_limit_error", seconds=5)
     older(waiting, created_at=1000)
+    Slot.objects.create(
+        connection=done.thread.assistant.connection, granted_at=timezone.now(), error_code="api_error"
+    )
     found = figures(machine)
+    assert found["chatsite_budget_used", str(done.thread.assistant.connection_id)] == 1
+    assert found["chatsite_recent_api_errors", "api_error"] == 1
     assert found["chatsite_recent_questions",] == 2  # done, trying
     assert found["chatsite_open_answers", "waiting"] == 2
     assert found["chatsite_open_answers", "answering"] == 0
@@ -264,7 +265,6 @@ def test_figures_of_a_small_scenario(machine: Client, start: Start, ask: Ask) ->
     assert found["chatsite_recent_waiting_seconds", "0.5"] == pytest.approx(1)
     assert found["chatsite_recent_waiting_seconds", "1.0"] == pytest.approx(10)
     assert found["chatsite_recent_answering_seconds", "0.95"] == pytest.approx(100)
-    assert found["chatsite_jobs", "todo"] == 5
     assert found["chatsite_workers",] == 1
 
 
@@ -283,7 +283,9 @@ def test_unknown_error_codes_are_one_series(machine: Client, start: Start) -> No
     assert found["chatsite_recent_failures", "other"] == 2
 
 
-def test_costs_the_same_for_one_and_for_many(machine: Client, start: Start) -> None:
+def test_costs_the_same_for_one_and_for_many(machine: Client, start: Start, settings: Settings) -> None:
+    settings.MAX_WAITING_PER_USER = 100
+
     def queries() -> int:
         with CaptureQueriesContext(database) as captured:
             machine.get("/metrics")
@@ -333,5 +335,5 @@ def test_no_figures_where_a_query_fails(machine: Client, db: None, monkeypatch: 
         raise DataError
         yield
 
-    monkeypatch.setattr(health, "_queue", fail)
+    monkeypatch.setattr(health, "_budget", fail)
     assert machine.get("/metrics").status_code == 503

@@ -1,7 +1,9 @@
+import time
+
 import pytest
 from bs4 import BeautifulSoup
 
-from threads.rendering import LONGEST_MARKDOWN, render_text
+from threads.rendering import LONGEST_MARKDOWN, _count_cells, render_text
 
 
 def text_of(html: str) -> str:
@@ -91,10 +93,45 @@ def test_hostile_text_comes_out_as_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 5000, "> " * 5000 + "x", "*a_" * 5000, "| a " * 2000 + "\n|" + "-|" * 2000]
+    "part", ["[", "[a](", "*[", "[*", "*a_", "`a", "- a\n", "> > ", "* * * * a\n", "|-\n"]
 )
-def test_text_made_to_be_slow_is_rendered_all_the_same(text: str) -> None:
-    assert render_text(text)
+def test_text_made_to_be_slow_is_rendered_all_the_same(part: str) -> None:
+    started = time.process_time()
+    render_text(part * (LONGEST_MARKDOWN // len(part)))
+    assert time.process_time() - started < 3  # a fraction of that, on a machine with nothing else to do
+
+
+def table(columns: int, rows: int, end: str = "\n") -> str:
+    """Of rows with one cell each, which a browser would be sent as many."""
+    return end.join(["|".join("a" * columns), "|".join("-" * columns), *["x"] * rows, "", ""])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        table(300, 200),
+        table(50, 20) * 10,
+        table(100, 60, "\r\n"),
+        table(100, 60, "\r"),
+        "> " + table(100, 60, "\n> "),
+        "1. " + table(100, 60, "\n   "),
+    ],
+)
+def test_tables_of_very_many_cells_are_shown_as_text(text: str) -> None:
+    page = BeautifulSoup(render_text(text), "html.parser")
+    assert [tag.name for tag in page.find_all(True)] == ["pre"]
+    assert text_of(render_text(text)) == text
+
+
+def test_cells_are_counted_as_many_as_there_are() -> None:
+    text = f"Text\n\n{table(3, 4)}- {table(2, 1, chr(10) + '  ')}"
+    page = BeautifulSoup(render_text(text), "html.parser")
+    assert _count_cells(text) == len(page.find_all(["td", "th"])) == 3 * 5 + 2 * 2
+
+
+@pytest.mark.parametrize("text", ["> " * 30 + "x", "".join(f"{'  ' * n}- {n}\n" for n in range(15))])
+def test_nothing_is_lost_however_deep_it_lies(text: str) -> None:
+    assert text_of(render_text(text)) == text
 
 
 def test_very_long_text_is_shown_as_it_is() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import get_template
 from django.test import Client, override_settings
 from django.urls import path
@@ -14,7 +15,7 @@ NAMES = sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.*
 
 
 @login_not_required
-def broken(request: object) -> None:
+def broken(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
 
 

@@ -7,19 +7,25 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
 from tests.conftest import answer_of
-from threads.answering.waking import wait_token
+from threads.answering.waking import Shown, wait_token
 from threads.models import Assistant, Message, Source, State, Thread, User
+from threads.templatetags.threads import about
 
 pytestmark = pytest.mark.django_db
 
 Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 HTMX: Any = {"HX-Request": "true"}
+
+
+def token_of(answer: Message, place: int = 0) -> str:
+    return wait_token(Shown(answer.pk, answer.state, place))
 
 
 def page_of(response: Any) -> BeautifulSoup:
@@ -87,7 +93,7 @@ def test_others_things_are_not_found(
 
 def test_token_for_waiting_does_not_open_others_messages(start: Start, stranger: Client) -> None:
     answer = answer_of(start())
-    response = stranger.get(url("message", answer.pk), {"wait": wait_token(answer)}, headers=HTMX)
+    response = stranger.get(url("message", answer.pk), {"wait": token_of(answer)}, headers=HTMX)
     assert response.status_code == 404
 
 
@@ -283,7 +289,7 @@ def test_nothing_is_sent_to_who_shows_the_present_state(
     client: Client, start: Start, shown: str, now: str, status: int
 ) -> None:
     answer = answer_of(start())
-    token = wait_token(answer)
+    token = token_of(answer, place=1)
     if now == "answering":
         answer.begin()
     response = client.get(url("message", answer.pk), {"wait": token}, headers=HTMX)
@@ -293,7 +299,7 @@ def test_nothing_is_sent_to_who_shows_the_present_state(
 def test_answer_behind_another_is_sent_anew_once_it_is_next(client: Client, start: Start, ask: Ask) -> None:
     thread = start()
     second = ask(thread, "zwei")
-    shown = {"shown": wait_token(second)}
+    shown = {"shown": token_of(second)}
     assert client.get(url("message", second.pk), shown, headers=HTMX).status_code == 204
     finish(answer_of(thread))
     response = client.get(url("message", second.pk), shown, headers=HTMX)
@@ -418,6 +424,7 @@ def test_list_refuses_a_place_that_is_none(client: Client) -> None:
     assert client.get(url("threads"), {"before": "x"}).status_code == 200
 
 
+@override_settings(MAX_WAITING_PER_USER=100)
 @pytest.mark.parametrize("count", [1, 12])
 def test_pages_cost_a_fixed_number_of_queries(
     client: Client,
@@ -477,3 +484,79 @@ def test_language_is_switched_and_kept_for_signing_in(client: Client) -> None:
 def test_language_form_leads_nowhere_else(client: Client) -> None:
     response: Any = client.post(url("language"), {"language": "en", "next": "https://evil.example/"})
     assert "evil" not in response["Location"]
+
+
+# --- waiting in line ---
+
+
+def test_waiting_answer_says_where_it_stands(client: Client, start: Start, colleague: User) -> None:
+    start("vorher", owner=colleague)
+    thread = start("nachher")
+    page = page_of(client.get(url("thread", thread.pk)))
+    standing = page.select_one(".standing")
+    assert standing
+    assert "2" in standing.get_text()
+
+
+def test_place_that_changed_is_sent_anew(client: Client, start: Start, colleague: User) -> None:
+    first = start("vorher", owner=colleague)
+    answer = answer_of(start("nachher"))
+    token = {"wait": token_of(answer, place=2)}
+    assert client.get(url("message", answer.pk), token, headers=HTMX).status_code == 204
+    answer_of(first).stop()
+    assert client.get(url("message", answer.pk), token, headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+def test_question_is_withdrawn_while_it_waits(client: Client, start: Start, headers: Any) -> None:
+    answer = answer_of(start())
+    response = client.post(url("withdrawal", answer.pk), headers=headers)
+    assert response.status_code == (200 if headers else 302)
+    answer.refresh_from_db()
+    assert answer.state == State.STOPPED
+
+
+def test_question_that_is_being_answered_is_not_withdrawn(client: Client, start: Start) -> None:
+    answer = answer_of(start())
+    answer.begin()
+    page = page_of(client.post(url("withdrawal", answer.pk), headers=HTMX))
+    article = page.find(id=f"message-{answer.pk}")
+    assert article
+    assert article["data-state"] == "answering"
+    assert not page.select(".withdrawal")
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+def test_beyond_the_limit_the_text_is_kept(client: Client, start: Start, settings: Any, headers: Any) -> None:
+    thread = start()
+    settings.MAX_WAITING_PER_USER = 1
+    for path in (url("messages", thread.pk), url("assistant", "arbeitsrecht")):
+        response = client.post(path, question("Nicht verlieren"), headers=headers)
+        page = page_of(response)
+        assert response.status_code == 422
+        assert "Nicht verlieren" in page.get_text()
+        assert "1 Frage" in page.get_text()
+    assert Message.objects.count() == 2
+
+
+def test_trying_again_needs_an_assistant_that_is_offered(client: Client, start: Start) -> None:
+    answer = answer_of(start())
+    answer.fail("api_error")
+    Assistant.objects.update(is_active=False)
+    assert client.post(url("attempts", answer.pk)).status_code == 409
+    answer.refresh_from_db()
+    assert answer.state == State.FAILED
+
+
+def test_pages_answer_head(client: Client, start: Start) -> None:
+    for path in (url("home"), url("threads"), url("thread", start().pk)):
+        assert client.head(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "jeden Moment"), (12, "20 Sekunden"), (58, "1 Minute"), (130, "2 Minuten"), (3600, "60 Minuten")],
+)
+def test_estimate_is_no_more_exact_than_it_is(seconds: float, text: str) -> None:
+    with translation.override("de"):
+        assert text in about(seconds)

@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -46,6 +46,13 @@ class ConnectionForm(forms.ModelForm):
             field.help_text = _("A key is stored, and is never shown. Enter a new one to replace it.")
         else:
             field.required = True
+
+    def clean(self) -> dict[str, Any] | None:
+        """A stored key goes only where it was entered for: who may change an address need not know the key."""
+        uses_stored_key = self.instance.encrypted_api_key and not self.cleaned_data.get("api_key")
+        if uses_stored_key and "base_url" in self.changed_data:
+            self.add_error("api_key", _("The address has changed. Enter the key for the new one."))
+        return super().clean()
 
     def save(self, commit: bool = True) -> Connection:
         if self.cleaned_data["api_key"]:
@@ -107,10 +114,9 @@ class ConnectionAdmin(admin.ModelAdmin):
         return render(request, "admin/threads/connection/import.html", context)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Connection:
-        connection: Connection | None = self.get_object(request, str(pk))
-        if connection is None or not self.has_change_permission(request, connection):
+        if not self.has_change_permission(request):
             raise PermissionDenied
-        return connection
+        return get_object_or_404(Connection, pk=pk)
 
     def _offers(self, request: HttpRequest, connection: Connection) -> list[Any] | None:
         try:
@@ -146,23 +152,31 @@ class AssistantForm(forms.ModelForm):
 @admin.register(Assistant)
 class AssistantAdmin(admin.ModelAdmin):
     form = AssistantForm
-    list_display = ("name", "connection", "is_active", "missing", "position")
+    list_display = ("name", "connection", "is_active", "missing", "to_mend", "position")
     list_editable = ("position",)
     list_filter = ("connection", "is_active")
     list_select_related = ("connection",)
     prepopulated_fields: ClassVar = {"slug": ("name",)}
     filter_horizontal = ("groups",)
-    readonly_fields = ("missing",)
+    readonly_fields = ("missing", "to_mend")
     fieldsets = (
         (None, {"fields": ("name", "slug", "description", "is_active", "position", "groups")}),
         (gettext_lazy("Conversation"), {"fields": ("welcome", "example_questions", "notice_text")}),
-        (gettext_lazy("At the API"), {"fields": ("connection", "remote_id", "licence", "missing")}),
+        (
+            gettext_lazy("At the API"),
+            {"fields": ("connection", "remote_id", "licence", "missing", "to_mend")},
+        ),
         (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
     )
 
     @admin.display(description=gettext_lazy("missing fields"))
     def missing(self, assistant: Assistant) -> str:
         return ", ".join(assistant.missing_fields) or "–"
+
+    @admin.display(description=gettext_lazy("to be mended"))
+    def to_mend(self, assistant: Assistant) -> str:
+        """What made the last question fail that nobody but an admin can mend."""
+        return str(failures.for_admins(assistant.fault)) if assistant.fault else "–"
 
 
 class UserCreationForm(AdminUserCreationForm):

@@ -54,6 +54,10 @@ _FOR_ADMINS: dict[str, Promise] = {
     "unauthorized": _("The API does not accept the key. Enter a valid one."),
     "invalid_api_key": _("The key contains characters that no key has. Enter it anew."),
     "permission_denied": _("The key has no right to this."),
+    "assistant_not_available": _(
+        "Your company may not use this assistant. Ask Haufe to enable it for the key."
+    ),
+    "request_metadata_missing_or_incomplete": _("The licence is missing, or not valid. Enter it."),
     "rate_limit_gateway": _("The key's limit is reached at the moment. Try again in a minute."),
     "rate_limit_error": _("The key's limit is reached at the moment. Try again in a minute."),
     "connection_error": _("There is no connection to this address. Check the base URL and your network."),

@@ -15,18 +15,16 @@ from django.db import Error, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, F, Max, Min, Q
 from django.db.models.functions import Now
-from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 from prometheus_client.registry import Collector
 
 from threads import failures
-from threads.models import Message, State
+from threads.models import Connection, Message, Slot, State, Worker
 from threads.models.message import OPEN_STATES
 
 UNREACHABLE = (Error, OSError)  # the database is away, too slow, or not set up
 STATEMENT_TIMEOUT = "2s"  # of each query here: who asks would rather have no answer than a late one
-WORKER_IS_DEAD = timedelta(seconds=30)  # without a heartbeat, which comes every 10; Procrastinate's own bound
 RECENT = timedelta(minutes=5)
 QUANTILES = (0.5, 0.95, 1.0)
 
@@ -72,8 +70,8 @@ def _migrations() -> Check:
 
 
 def _worker() -> Check:
-    silent = ProcrastinateWorker.objects.aggregate(age=Now() - Max("last_heartbeat"))["age"]
-    return Check(ok=silent is not None and silent < WORKER_IS_DEAD, found=_seconds(silent))
+    silent = _seconds(Worker.objects.aggregate(age=Now() - Max("seen_at"))["age"])
+    return Check(ok=silent is not None and silent < settings.ENVIRONMENT.recovery_seconds, found=silent)
 
 
 def _oldest_waiting() -> Check:
@@ -105,7 +103,8 @@ class Figures(Collector):
         with _quickly():
             yield Gauge("chatsite_recent_window_seconds", "What recent means.", RECENT.total_seconds())
             yield from _answers()
-            yield from _queue()
+            yield from _budget()
+            yield Gauge("chatsite_workers", "Workers alive.", Worker.objects.alive().count())
 
 
 def _answers() -> Iterator[Gauge]:
@@ -174,12 +173,22 @@ def _answers() -> Iterator[Gauge]:
     )
 
 
-def _queue() -> Iterator[Gauge]:
-    jobs = ProcrastinateJob.objects.filter(status__in=["todo", "doing"])
-    number = Counter(dict(jobs.values_list("status").annotate(Count("pk"))))
-    yield _labelled("chatsite_jobs", "Jobs of the queue.", "status", number, ["todo", "doing"])
-    alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=Now() - WORKER_IS_DEAD)
-    yield Gauge("chatsite_workers", "Workers alive.", alive.count())
+def _budget() -> Iterator[Gauge]:
+    """By the connection's id: its name is whatever an admin typed."""
+    minute = Q(slots__granted_at__gt=Now() - timedelta(seconds=settings.ENVIRONMENT.budget_minute_seconds))
+    used = Gauge("chatsite_budget_used", "Calls to the API in the last minute.", labels=["connection"])
+    limit = Gauge("chatsite_budget_limit", "Calls to the API that a minute allows.", labels=["connection"])
+    for row in Connection.objects.annotate(used=Count("slots", filter=minute)).order_by("pk"):
+        used.add_metric([str(row.pk)], row.used)
+        limit.add_metric([str(row.pk)], row.requests_per_minute)
+    yield from (used, limit)
+    errors = Slot.objects.filter(granted_at__gte=Now() - RECENT).exclude(error_code="")
+    yield _labelled(
+        "chatsite_recent_api_errors",
+        "Calls to the API that failed recently, also where trying again helped.",
+        "error_code",
+        Counter(_code(code) for code in errors.values_list("error_code", flat=True)),
+    )
 
 
 _registry = CollectorRegistry()

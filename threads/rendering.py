@@ -1,5 +1,7 @@
 """Hostile text to safe HTML: the one place that marks anything safe."""
 
+import re
+
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
@@ -7,8 +9,10 @@ from markdown_it.token import Token
 
 # CommonMark and tables. Line breaks stay line breaks, HTML stays visible text, images stay the text they were
 # written as (an image is a request to somebody else's server), nothing is replaced or "improved".
+_DEEPEST = 20  # levels; the parser leaves out what lies deeper
 _markdown = MarkdownIt(
-    "commonmark", {"html": False, "breaks": True, "linkify": False, "typographer": False, "maxNesting": 20}
+    "commonmark",
+    {"html": False, "breaks": True, "linkify": False, "typographer": False, "maxNesting": _DEEPEST},
 )
 _markdown.enable("table")
 _markdown.disable(["image", "html_block", "html_inline"])
@@ -17,8 +21,11 @@ _TAGS = {
     *("p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "code", "pre", "blockquote", "a"),
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
 }
+_CONTAINERS = {"blockquote_open", "list_item_open"}
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
-LONGEST_MARKDOWN = 200_000  # characters; what is longer is shown as plain text, parsing it would take seconds
+# What has more is shown as plain text: parsing it would take long, at each view of the page.
+LONGEST_MARKDOWN = 40_000  # characters
+MOST_CELLS = 5_000  # of all tables together
 
 
 def render_text(text: str) -> SafeString:
@@ -26,9 +33,11 @@ def render_text(text: str) -> SafeString:
 
     Headings begin at the third level, above are the page's own, and skip none.
     """
-    if len(text) > LONGEST_MARKDOWN:
-        return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 escaped
+    if len(text) > LONGEST_MARKDOWN or _count_cells(text) > MOST_CELLS:
+        return _as_it_is(text)
     tokens = _markdown.parse(text)
+    if any(token.type in _CONTAINERS and token.level >= _DEEPEST - 1 for token in tokens):
+        return _as_it_is(text)
     _fit_headings(tokens)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
     return mark_safe(  # noqa: S308 sanitized
@@ -40,6 +49,22 @@ def render_text(text: str) -> SafeString:
             link_rel="noopener noreferrer nofollow",
         )
     )
+
+
+def _as_it_is(text: str) -> SafeString:
+    return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 escaped
+
+
+def _count_cells(text: str) -> int:
+    """At least as many as its tables have: each row is filled up to the columns that the line below the head has."""
+    cells = columns = 0
+    for line in re.split(r"\r\n?|\n", text):
+        if not line.strip():
+            columns = 0  # here a table ends
+        elif set(line) <= set("|:->\t "):
+            columns = max(columns, line.count("|") + 1)
+        cells += columns
+    return cells
 
 
 def _fit_headings(tokens: list[Token]) -> None:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("threads/<uuid:thread_id>/messages/", chat.messages, name="messages"),
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
+    path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
     path("account/language/", account.language, name="language"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),

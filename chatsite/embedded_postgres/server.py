@@ -1,6 +1,7 @@
 """Where the embedded server stands, seen from a process that uses it."""
 
 import fcntl
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import psutil
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 START_SECONDS = 60  # the first start makes the data folder: half a second here, more on a slow disk
+RESTART_SECONDS = 3  # for who used it before: a page should rather say soon that the database is away
 
 
 class EmbeddedPostgresError(Exception):
@@ -67,10 +69,35 @@ class Folder:
     def is_running(self) -> bool:
         """Is that a living server on this data, not some other process that got the number of a dead one?"""
         try:
-            process = psutil.Process(self.pid() or 0)
-            return process.name().startswith("postgres") and str(self.data) in process.cmdline()
+            return self._is_server()
+        except psutil.AccessDenied:  # /proc may be mounted with hidepid
+            return self._accepts()
         except psutil.Error:
             return False
+
+    def is_pid_taken(self) -> bool:
+        """Does the number of a dead server belong to something else by now? Not, where that can't be told."""
+        try:
+            return not self._is_server()
+        except psutil.ZombieProcess:
+            return True
+        except psutil.Error:
+            return False
+
+    def _is_server(self) -> bool:
+        process = psutil.Process(self.pid() or 0)
+        return process.name().startswith("postgres") and str(self.data) in process.cmdline()
+
+    def _accepts(self) -> bool:
+        lines = self._pid_file_lines()
+        if len(lines) < 5:
+            return False
+        with socket.socket(socket.AF_UNIX) as client:
+            try:
+                client.connect(f"{lines[4]}/.s.PGSQL.{lines[3]}")
+            except OSError:
+                return False
+        return True
 
     def address(self) -> Address | None:
         """Of the server that is running and takes connections; None if there is none."""
@@ -92,6 +119,7 @@ class Folder:
 
 
 _held: dict[Path, IO[str]] = {}  # the shared locks of this process, held until it ends
+_used: set[Path] = set()  # those that this process has seen running
 _keepers: list[subprocess.Popen[bytes]] = []  # those that this process started; they outlive it
 
 
@@ -113,7 +141,7 @@ def _ensure_running(folder: Folder) -> Address:
         fcntl.flock(lock, fcntl.LOCK_SH)  # waits while a keeper, with no user left, stops the server
         _held[folder.path] = lock
     keeper: subprocess.Popen[bytes] | None = None
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + (RESTART_SECONDS if folder.path in _used else START_SECONDS)
     while not ((address := folder.address()) and _is_locked(folder.keeper_lock)):
         # One that ended well met another keeper, or only someone who looked for one.
         if (keeper is None or keeper.poll() == 0) and not _is_locked(folder.keeper_lock):
@@ -122,6 +150,7 @@ def _ensure_running(folder: Folder) -> Address:
             said = folder.last_said()
             raise EmbeddedPostgresError(f"The embedded PostgreSQL did not start in {folder.path}:\n{said}")
         time.sleep(0.02)
+    _used.add(folder.path)
     return address
 
 

@@ -16,7 +16,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import chromium
-from threads.models import User
+from threads.models import Message, User
 
 START_SECONDS = 20
 
@@ -28,6 +28,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(os.path.dirname(__file__)):  # noqa: PTH120
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.fixture(autouse=True)
+def _settled(transactional_db: None) -> Iterator[None]:
+    """The tables are emptied after a test: not while the worker still writes to them."""
+    yield
+    deadline = time.monotonic() + START_SECONDS
+    while Message.objects.filter(claimed_by__isnull=False).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 # One module after another: while Playwright runs, asynchronous tests of other modules could not.

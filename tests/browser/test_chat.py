@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from tests.conftest import PASSWORD, RunningSandbox, answer_of
-from threads.models import Assistant, Message, State, Thread, User
+from threads.models import Assistant, Connection, Message, State, Thread, User
 
 pytestmark = pytest.mark.usefixtures("sandbox", "assistant")
 
@@ -202,7 +203,7 @@ def test_text_is_kept_when_the_session_has_ended(page: Page, start: Callable[...
 def test_ended_session_leads_who_waits_to_sign_in_and_back(page: Page, start: Callable[..., Thread]) -> None:
     thread = start(f"{QUESTION} !sandbox slow 4s")
     page.goto(f"/threads/{thread.pk}/")
-    page.context.clear_cookies(name="sessionid")
+    Session.objects.all().delete()
     expect(page).to_have_url(re.compile(rf"/accounts/login/\?next=/threads/{thread.pk}/"))
 
 
@@ -253,3 +254,17 @@ def test_cold_conversation_page_is_light(page: Page, start: Callable[..., Thread
     page.goto(f"/threads/{thread.pk}/", wait_until="networkidle")
     assert 0 < len(sizes) <= 8
     assert sum(sizes) <= 60_000  # type: ignore[arg-type]
+
+
+def test_question_is_withdrawn_while_it_waits(page: Page, connection: Connection) -> None:
+    connection.requests_per_minute = 1
+    connection.save()
+    page.goto("/")
+    ask(page, QUESTION)
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    ask(page, "Und danach?")
+    waiting = answers(page).nth(1)
+    expect(waiting.locator(".standing")).to_contain_text("in etwa 1 Minute")
+    waiting.get_by_role("button", name="Frage zurückziehen").click()
+    expect(waiting).to_have_attribute("data-state", "stopped")
+    expect(waiting).to_contain_text("zurückgezogen")

@@ -1,9 +1,14 @@
 """From a question to a stored answer.
 
-`asking` stores a question with its waiting answer and the job, `job` is what a worker runs, `history` says
-what goes along with a question, `waking` holds the browsers that wait until something happened.
+asking    stores a question with its waiting answer
+line      whose question is next, and where one stands
+budget    when a call may start
+calling   one call: from a claim to a stored answer
+history   what goes along with a question
+worker    claims and calls, and takes over from workers that died
+waking    holds the browsers that wait until something happened
 """
 
-from threads.answering.asking import ask, ask_again, start_thread
+from threads.answering.asking import LimitReached, ask, start_thread
 
-__all__ = ["ask", "ask_again", "start_thread"]
+__all__ = ["LimitReached", "ask", "start_thread"]

@@ -1,21 +1,34 @@
-"""Taking a question: what is stored before anything is sent."""
+"""Taking a question: what is stored before anything is sent.
+
+The waiting answer is its own job: workers take the next one from the line (see `line`), whose order is that of
+the moment at which a call may start. So there is no queue to be kept in step with the answers' states.
+"""
 
 import textwrap
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext, ngettext
 
-from threads.answering.job import answer_question
 from threads.models import Assistant, Message, Role, State, Thread, User
+from threads.models.message import announce
 from threads.models.thread import TITLE_CHARACTERS
+
+
+class LimitReached(Exception):
+    """The user has too many questions under way; the text says so to the user."""
 
 
 @transaction.atomic
 def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID) -> Thread:
-    """A new conversation with its first question; the same one when `client_token` comes twice."""
+    """A new conversation with its first question; the same one when `client_token` comes twice.
+
+    Raises `LimitReached`.
+    """
     thread, _ = Thread.objects.get_or_create(
         owner=user,
         client_token=client_token,
@@ -31,14 +44,16 @@ def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID
 
 @transaction.atomic
 def ask(thread: Thread, text: str, client_token: UUID) -> Message:
-    """Store the question, its waiting answer and the job that fetches it; all or nothing.
+    """Store the question and its waiting answer, which workers hear of on commit; all or nothing.
 
-    Returns the answer; when `client_token` comes twice, that of the first time.
+    Returns the answer; when `client_token` comes twice, that of the first time. Raises `LimitReached`.
     """
-    Thread.objects.select_for_update().get(pk=thread.pk)  # positions are given out one after another
+    # One after another: positions are given out, and the owner's questions counted.
+    User.objects.select_for_update(no_key=True).get(pk=thread.owner_id)
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
+    _check_limits(thread.owner)
     position = thread.messages.aggregate(last=Max("position"))["last"] or 0
     question = Message.objects.create(
         thread=thread,
@@ -59,17 +74,26 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
     )
     thread.asked_at = question.created_at
     thread.save(update_fields=["asked_at"])
-    _defer(answer)
+    announce(answer)
     return answer
 
 
-@transaction.atomic
-def ask_again(answer: Message) -> None:
-    """Try a failed or stopped answer once more. Raises `IllegalTransition`."""
-    answer.reopen()
-    _defer(answer)
-
-
-def _defer(answer: Message) -> None:
-    """In the open transaction, as the queue uses Django's connection. The lock keeps a thread in order."""
-    answer_question.configure(lock=str(answer.thread_id)).defer(answer_id=str(answer.pk))
+def _check_limits(owner: User) -> None:
+    """What is waiting is few, and the threads of an hour are: both have an index (`message_open`, `thread_list`)."""
+    waiting = Message.objects.filter(thread__owner=owner).open().count()
+    if waiting >= settings.MAX_WAITING_PER_USER:
+        text = ngettext(
+            "You have %(count)s question waiting. Please wait for its answer, or withdraw it.",
+            "You have %(count)s questions waiting. Please wait for an answer, or withdraw one.",
+            waiting,
+        )
+        raise LimitReached(text % {"count": waiting})
+    hour_ago = timezone.now() - timedelta(hours=1)
+    asked = Message.objects.filter(
+        thread__owner=owner, thread__asked_at__gt=hour_ago, created_at__gt=hour_ago, role=Role.USER
+    )
+    if asked.count() >= settings.MAX_QUESTIONS_PER_HOUR:
+        text = gettext(
+            "You have asked %(count)s questions within an hour. Please wait a while before the next one."
+        )
+        raise LimitReached(text % {"count": settings.MAX_QUESTIONS_PER_HOUR})

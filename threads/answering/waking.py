@@ -1,7 +1,7 @@
 """Browsers that wait for an answer: held open before Django, woken by PostgreSQL.
 
-A waiting answer's own GET carries ``?wait=<token>``: its id and the state that the browser shows, signed.
-`WaitingRoom` parks such a request until that state has changed, or `settings.WAIT_SECONDS` have passed, and
+A waiting answer's own GET carries ``?wait=<token>``: its id, and the state and place that the browser shows,
+signed. `WaitingRoom` parks such a request until that state has changed, or its time is up, and
 then hands it on to Django, which checks who asks and renders. A parked request costs neither a thread nor
 a database connection; the signature keeps strangers from parking, not from reading.
 """
@@ -11,18 +11,17 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
-from procrastinate.contrib.django.utils import connector_params
 
+from threads.answering.listening import listen
 from threads.models import Message
-from threads.models.message import CHANNEL
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +32,39 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-RECONNECT_SECONDS = (0.1, 0.5, 1, 2, 5)  # between tries, while the database is away
-PROBE_SECONDS = 20  # a connection that is silent for so long is asked whether it lives
+SECONDS_AT_THE_FRONT = 2.0
+MAX_WAITING_FOR_ONE_ANSWER = 20  # windows of one user: nobody fills the room alone
 
 _signer = Signer(salt="threads.waiting")
 
 
-def wait_token(answer: Message) -> str:
-    return _signer.sign(f"{answer.pk}:{answer.state}")
+@dataclass(frozen=True)
+class Shown:
+    """What a browser shows of an answer; `place` is 0 where it shows none."""
+
+    answer_id: UUID
+    state: str
+    place: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long to hold the request. Places change without a word: the sooner one's turn, the oftener looked."""
+        return (
+            min(settings.WAIT_SECONDS, SECONDS_AT_THE_FRONT + self.place)
+            if self.place
+            else settings.WAIT_SECONDS
+        )
 
 
-def read_token(token: str) -> tuple[UUID, str] | None:
-    """Id and state that the browser shows; None when the token is not one of ours."""
+def wait_token(shown: Shown) -> str:
+    return _signer.sign(f"{shown.answer_id}:{shown.state}:{shown.place}")
+
+
+def read_token(token: str) -> Shown | None:
+    """None when the token is not one of ours."""
     try:
-        answer_id, state = _signer.unsign(token).split(":")
-        return UUID(answer_id), state
+        answer_id, state, place = _signer.unsign(token).split(":")
+        return Shown(UUID(answer_id), state, int(place))
     except (BadSignature, ValueError):
         return None
 
@@ -65,9 +82,14 @@ class Listener:
     def __len__(self) -> int:
         return len(self._shown)
 
+    def has_room_for(self, answer_id: UUID) -> bool:
+        """Who is not let in is not refused: one's browser asks again every few seconds."""
+        of_this = len(self._waiting.get(answer_id, ()))
+        return len(self) < settings.MAX_WAITING and of_this < MAX_WAITING_FOR_ONE_ANSWER
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._listen())
+        task = asyncio.create_task(listen(self._wake, self._look_again, self._in_database))
         try:
             yield
         finally:
@@ -100,6 +122,9 @@ class Listener:
         for answer_id in self._waiting:
             self._wake(answer_id)
 
+    async def _look_again(self) -> None:
+        await self._look(self._waiting)
+
     def _wake(self, answer_id: UUID, state: str | None = None) -> None:
         for woken in self._waiting.get(answer_id, ()):
             if not woken.done() and self._shown[woken] != state:
@@ -111,36 +136,10 @@ class Listener:
         try:
             states = await self._in_database(_states, ids)
         except (DatabaseError, InterfaceError) as error:
-            facts = {"action": "look_failed", "error": type(error).__name__}
-            log.warning("states of answers could not be read", extra=facts)
+            log.warning("action=look_failed error=%s", type(error).__name__)
             return  # the listener is about to notice too, and looks again once it is back
         for answer_id in ids:
             self._wake(answer_id, states.get(answer_id))
-
-    async def _listen(self) -> None:
-        failures = 0
-        while True:
-            try:
-                async with await self._connect() as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
-                    failures = 0
-                    # What happened between two connections was announced to nobody.
-                    await self._look(self._waiting)
-                    while True:
-                        async for notify in connection.notifies(timeout=PROBE_SECONDS):
-                            self._wake(UUID(notify.payload))
-                        async with asyncio.timeout(PROBE_SECONDS):
-                            await connection.execute("SELECT 1")
-            except (psycopg.Error, OSError, DatabaseError) as error:
-                wait = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
-                failures += 1
-                facts = {"action": "listener_lost", "error": type(error).__name__, "again_in_seconds": wait}
-                log.warning("listener lost its connection", extra=facts)
-                await asyncio.sleep(wait)
-
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        parameters = await self._in_database(connector_params)
-        return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
 
     async def _in_database(self, step: Callable[..., R], *args: Any) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._database, step, *args)
@@ -159,17 +158,15 @@ class WaitingRoom:
         self.listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        waits_for = _waits_for(scope)
-        if waits_for is None or len(self.listener) >= settings.MAX_WAITING:
+        shown = _shown(scope)
+        if shown is None or not self.listener.has_room_for(shown.answer_id):
             await self.app(scope, receive, send)
             return
         first = await receive()  # the empty body of a GET; what comes next can only be a disconnect
-        change = asyncio.ensure_future(self.listener.change(*waits_for))
+        change = asyncio.ensure_future(self.listener.change(shown.answer_id, shown.state))
         gone = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait(
-                [change, gone], timeout=settings.WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait([change, gone], timeout=shown.seconds, return_when=asyncio.FIRST_COMPLETED)
             left = gone.done()
         finally:
             for task in (change, gone):
@@ -179,7 +176,7 @@ class WaitingRoom:
             await self.app(scope, _replay(first, receive), send)
 
 
-def _waits_for(scope: Scope) -> tuple[UUID, str] | None:
+def _shown(scope: Scope) -> Shown | None:
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
     token = parse_qs(scope["query_string"].decode("latin-1")).get("wait")

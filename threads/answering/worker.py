@@ -1,50 +1,174 @@
-"""Runs jobs: in the server's process, or in one of its own."""
+"""Claims what is due and calls the API, in the server's process or in one of its own."""
 
 import asyncio
+import contextlib
 import logging
-from typing import cast
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 from django.conf import settings
-from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from django.db import IntegrityError, InterfaceError, OperationalError
 
+from threads.answering import calling, line
+from threads.answering.budget import Wait
+from threads.answering.database import in_database
+from threads.answering.line import Claim
+from threads.answering.listening import listen
 from threads.completions import open_http
+from threads.models import IllegalTransition, Message, Worker
+from threads.models.worker import heartbeat
 
 log = logging.getLogger(__name__)
 
-# Jobs that are tried again, or waited for the one before in their thread, come with the next poll:
-# Procrastinate announces new ones only.
-POLL_SECONDS = 0.5
-GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop
-RESTART_SECONDS = 1.0  # after the worker fell over, as it does when the database is away for longer
+LONGEST_NAP = 5.0  # seconds; changes are announced, this is for those of an admin to the limits
+GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop; then they are handed back
 
 
 async def run_worker(*, install_signal_handlers: bool) -> None:
-    """Until a signal comes, or this task is cancelled; jobs in flight get `GRACE_SECONDS`."""
+    """Until a signal comes, or this task is cancelled."""
+    stop = asyncio.Event()
+    if install_signal_handlers:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_http(read=settings.ENVIRONMENT.read_timeout) as http:
+        await AnsweringWorker(http).run(stop)
+
+
+class AnsweringWorker:
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+        self.row = Worker()
+        self.calls: set[asyncio.Task[None]] = set()
+        self.something = asyncio.Event()  # happened, that may make a question due
+
+    async def run(self, stop: asyncio.Event) -> None:
+        log.info("worker started", extra={"action": "worker_started", "worker": str(self.row.pk)})
+        try:
+            async with self._in_background():
+                claiming = asyncio.create_task(self._claim_for_ever())
+                stopping = asyncio.create_task(stop.wait())
+                await asyncio.wait([claiming, stopping], return_when=asyncio.FIRST_COMPLETED)
+                await _cancelled(claiming, stopping)
+                await self._finish()
+        except asyncio.CancelledError:
+            await self._finish()
+            raise
+        finally:
+            log.info("worker stopped", extra={"action": "worker_stopped", "worker": str(self.row.pk)})
+
+    async def work_off(self) -> None:
+        """Answer what is due, and what becomes due by that; then leave. For tests and benchmarks."""
+        await in_database(heartbeat)(self.row)
         while True:
-            try:
-                await work(http, install_signal_handlers=install_signal_handlers)
-                return
-            except Exception:
-                log.exception("worker fell over", extra={"action": "worker_fell_over"})
-                await asyncio.sleep(RESTART_SECONDS)
+            claim = await self._claim()
+            if isinstance(claim, Claim):
+                self._start(claim)
+            elif self.calls:
+                await asyncio.wait(self.calls, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                break
+        await in_database(hand_back_all)(self.row)
 
-
-async def work(http: httpx.AsyncClient, *, install_signal_handlers: bool, wait: bool = True) -> None:
-    """One worker; without `wait`, it leaves when nothing is due."""
-    connector = cast(DjangoConnector, app.connector).get_worker_connector()
-    async with app.with_connector(connector).open_async() as worker_app:
-        log.info("worker started", extra={"action": "worker_started"})
-        await worker_app.run_worker_async(
-            name="answers",
-            concurrency=settings.ENVIRONMENT.worker_concurrency,
-            additional_context={"http": http},
-            wait=wait,
-            install_signal_handlers=install_signal_handlers,
-            fetch_job_polling_interval=POLL_SECONDS,
-            shutdown_graceful_timeout=GRACE_SECONDS,
-            delete_jobs="successful",
+    @contextlib.asynccontextmanager
+    async def _in_background(self) -> AsyncIterator[None]:
+        await self._beat_once()
+        beating = asyncio.create_task(self._beat())
+        listening = asyncio.create_task(
+            listen(lambda answer_id: self.something.set(), self._look_again, lambda step: in_database(step)())
         )
-        log.info("worker stopped", extra={"action": "worker_stopped"})
+        try:
+            yield
+        finally:
+            await _cancelled(beating, listening)
+
+    async def _look_again(self) -> None:
+        self.something.set()
+
+    async def _claim_for_ever(self) -> None:
+        while True:
+            self.something.clear()
+            if len(self.calls) >= settings.ENVIRONMENT.worker_concurrency:
+                await asyncio.wait(self.calls, return_when=asyncio.FIRST_COMPLETED)
+            claim = await self._claim()
+            if isinstance(claim, Claim):
+                self._start(claim)
+                continue
+            nap = min(claim.seconds, LONGEST_NAP) if claim else LONGEST_NAP
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(nap):
+                    await self.something.wait()
+
+    async def _claim(self) -> Claim | Wait | None:
+        try:
+            return await in_database(line.claim)(self.row)
+        except IntegrityError:  # this worker was taken for dead, and is no longer entered
+            await self._beat_once()
+            return Wait(0.0)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})
+            return Wait(1.0)
+        except Exception as error:
+            # One answer that can't be claimed must not end the worker, and with it all others.
+            log.error("a fault of ours", extra={"action": "claim_crashed"} | calling.where(error))
+            return Wait(1.0)
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(calling.answer(claim, self.http))
+        self.calls.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.calls.discard(task)
+        self.something.set()  # its thread's next question may be due
+
+    async def _finish(self) -> None:
+        """Let calls in flight end, within the grace period, and hand the rest back."""
+        if self.calls:
+            await asyncio.wait(self.calls, timeout=GRACE_SECONDS)
+        await _cancelled(*self.calls)
+        with contextlib.suppress(OperationalError, InterfaceError):
+            await in_database(hand_back_all)(self.row)
+
+    async def _beat(self) -> None:
+        """Say that this worker lives, and take over from those that do not."""
+        interval = settings.ENVIRONMENT.recovery_seconds / 5
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(interval)
+            if not await self._beat_once():
+                continue
+            now = time.monotonic()
+            # After a gap of our own, say as the database was away, others could not say that they live.
+            if now - last < 2 * interval:
+                with contextlib.suppress(OperationalError, InterfaceError):
+                    await in_database(take_over)()
+            last = now
+
+    async def _beat_once(self) -> bool:
+        try:
+            await in_database(heartbeat)(self.row)
+        except (OperationalError, InterfaceError):
+            return False
+        return True
+
+
+def take_over() -> None:
+    for worker in Worker.objects.dead():
+        log.warning("worker died", extra={"action": "worker_died", "worker": str(worker.pk)})
+        hand_back_all(worker)
+
+
+def hand_back_all(worker: Worker) -> None:
+    for answer in Message.objects.filter(claimed_by=worker, state="answering"):
+        with contextlib.suppress(IllegalTransition):  # it was stored after all
+            answer.hand_back()
+    Worker.objects.filter(pk=worker.pk).delete()
+
+
+async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

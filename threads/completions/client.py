@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, TypeVar
@@ -74,11 +74,13 @@ class Client:
         *,
         thread_id: UUID | str | None = None,
         on_sent: Callable[[], None] | None = None,
+        before_second: Callable[[], Awaitable[None]] | None = None,
     ) -> Completion:
         """Asks for an answer.
 
         When the service does not know `thread_id`, it is asked once more without it: the answer then
-        carries another `thread_id`. `on_sent` is called whenever a body starts being sent, so twice then.
+        carries another `thread_id`. `on_sent` is called whenever a body starts being sent, so twice then;
+        `before_second` is awaited in between, as the second call counts against the limits, too.
         """
         body = _checked_body(request)
 
@@ -97,6 +99,8 @@ class Client:
         if thread_id:
             with suppress(NotFound):
                 return await ask({"thread_id": str(thread_id)})
+            if before_second:
+                await before_second()
         return await ask({})
 
     async def assistants(self) -> list[Assistant]:

@@ -3,9 +3,11 @@
 from threads.models.assistant import Assistant
 from threads.models.connection import Connection
 from threads.models.message import IllegalTransition, Message, Role, State
+from threads.models.slot import Slot
 from threads.models.source import Source
 from threads.models.thread import Thread
 from threads.models.user import User
+from threads.models.worker import Worker
 
 __all__ = [
     "Assistant",
@@ -13,8 +15,10 @@ __all__ = [
     "IllegalTransition",
     "Message",
     "Role",
+    "Slot",
     "Source",
     "State",
     "Thread",
     "User",
+    "Worker",
 ]

@@ -86,6 +86,10 @@ class Assistant(models.Model):
     )
     position = models.PositiveIntegerField(_("order"), default=0, help_text=_("Smaller numbers come first."))
 
+    fault = models.CharField(
+        _("fault"), max_length=100, blank=True, editable=False, help_text=_("What an admin has to mend.")
+    )
+
     objects = AssistantQuerySet.as_manager()
 
     class Meta:

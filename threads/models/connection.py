@@ -38,6 +38,10 @@ class Connection(models.Model):
         editable=False,
         help_text=_("Answers are samples; every page says so."),
     )
+    paused_until = models.DateTimeField(_("pauses until"), null=True, editable=False)
+    failures = models.PositiveIntegerField(
+        _("failures"), default=0, editable=False, help_text=_("Calls that failed in a row.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

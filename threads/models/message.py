@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection, models, transaction
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from threads.models.thread import Thread
 from threads.models.user import User
+from threads.models.worker import Worker
 
 if TYPE_CHECKING:
     from threads.models.source import Source
@@ -32,6 +34,12 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.WAITING, State.ANSWERING)
+
+
+def announce(answer: "Message") -> None:
+    """Tell, on commit, who listens: browsers that wait for this answer, and workers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(answer.pk)])
 
 
 class IllegalTransition(Exception):
@@ -81,7 +89,17 @@ class Message(models.Model):
     language = models.CharField(
         max_length=8, blank=True, help_text="The reader's, when the question was asked."
     )
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0, help_text="How often a worker began.")
+    failures = models.PositiveIntegerField(default=0, help_text="How many calls failed for now.")
+    claimed_by = models.ForeignKey(
+        Worker,
+        models.SET_NULL,
+        null=True,
+        related_name="answers",
+        db_index=False,
+        help_text="While answering.",
+    )
+    not_before = models.DateTimeField(null=True, help_text="When it is to be tried again.")
     answering_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=100, blank=True)
@@ -119,6 +137,16 @@ class Message(models.Model):
         indexes = (
             # what is still to be answered, oldest first
             models.Index("created_at", condition=models.Q(state__in=OPEN_STATES), name="message_open"),
+            # what came to an end lately, for /metrics
+            models.Index(
+                "finished_at", condition=models.Q(finished_at__isnull=False), name="message_finished"
+            ),
+            # what a worker that died was at
+            models.Index("claimed_by", condition=models.Q(claimed_by__isnull=False), name="message_claimed"),
+            # whose questions were taken lately
+            models.Index(
+                "answering_at", condition=models.Q(answering_at__isnull=False), name="message_taken"
+            ),
         )
 
     def __str__(self) -> str:
@@ -128,30 +156,59 @@ class Message(models.Model):
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
 
-    def begin(self) -> None:
-        """A worker has taken the question. From `answering` too: the one before it may have died."""
+    def begin(self, worker: Worker | None = None) -> None:
+        """A worker has taken the question."""
         self._move(
-            OPEN_STATES, State.ANSWERING, answering_at=timezone.now(), attempts=models.F("attempts") + 1
+            [State.WAITING],
+            State.ANSWERING,
+            answering_at=timezone.now(),
+            attempts=models.F("attempts") + 1,
+            claimed_by=worker,
+            not_before=None,
         )
 
-    def wait_again(self, error_code: str) -> None:
-        """The call failed for now, and is to be tried again."""
-        self._move([State.ANSWERING], State.WAITING, error_code=error_code)
+    def wait_again(self, error_code: str, seconds: float) -> None:
+        """The call failed for now, and is to be tried again after `seconds`."""
+        self._move(
+            [State.ANSWERING],
+            State.WAITING,
+            error_code=error_code,
+            failures=models.F("failures") + 1,
+            not_before=timezone.now() + timedelta(seconds=seconds),
+            claimed_by=None,
+        )
+
+    def hand_back(self) -> None:
+        """Its worker ended, or died: another takes it."""
+        self._move([State.ANSWERING], State.WAITING, claimed_by=None)
+
+    def stop(self) -> None:
+        """The question is withdrawn, while it waits."""
+        self._move([State.WAITING], State.STOPPED, finished_at=timezone.now())
 
     def finish(self, *, sources: Iterable["Source"], **received: Any) -> None:
         """Store the answer, whole; `received` are fields of this model."""
         with transaction.atomic():
-            self._move(OPEN_STATES, State.DONE, finished_at=timezone.now(), error_code="", **received)
+            self._move(
+                OPEN_STATES,
+                State.DONE,
+                finished_at=timezone.now(),
+                error_code="",
+                claimed_by=None,
+                **received,
+            )
             sources = list(sources)
             for position, source in enumerate(sources, start=1):
                 source.message, source.position = self, position
             self.sources.bulk_create(sources)
 
     def fail(self, error_code: str) -> None:
-        self._move(OPEN_STATES, State.FAILED, finished_at=timezone.now(), error_code=error_code)
+        self._move(
+            OPEN_STATES, State.FAILED, finished_at=timezone.now(), error_code=error_code, claimed_by=None
+        )
 
     def reopen(self) -> None:
-        """Back to `waiting`, to be tried again because the user says so. See `answering.ask_again`."""
+        """Back to `waiting`, to be tried again because the user says so."""
         self._move(
             [State.FAILED, State.STOPPED],
             State.WAITING,
@@ -159,18 +216,20 @@ class Message(models.Model):
             answering_at=None,
             finished_at=None,
             error_code="",
-            attempts=0,
+            failures=0,
+            not_before=None,
         )
 
     def _move(self, expected: Iterable[State], new: State, **fields: Any) -> None:
         """Compare and set: of two that finish the same answer, one does. Wakes who waits, on commit.
 
-        Raises `IllegalTransition`.
+        `attempts` tells two workers apart, of whom one was taken for dead. Raises `IllegalTransition`.
         """
         with transaction.atomic():
-            mine = Message.objects.filter(pk=self.pk, role=Role.ASSISTANT, state__in=expected)
+            mine = Message.objects.filter(
+                pk=self.pk, role=Role.ASSISTANT, state__in=expected, attempts=self.attempts
+            )
             if not mine.update(state=new, **fields):
                 raise IllegalTransition(f"answer {self.pk} → {new}")
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(self.pk)])
+            announce(self)
         self.refresh_from_db()

@@ -1,12 +1,15 @@
+import math
 from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 
 from threads import failures
-from threads.answering.waking import wait_token
+from threads.answering import line
+from threads.answering.waking import Shown, wait_token
 from threads.models import Message
 from threads.rendering import render_text
 
@@ -24,8 +27,25 @@ def failure_reason(error_code: str) -> Promise:
 
 
 @register.simple_tag
-def wait_url(answer: Message) -> str:
+def standing_of(answer: Message) -> line.Standing | None:
+    return line.standing_of(answer)
+
+
+@register.filter
+def about(seconds: float) -> str:
+    """An estimate, no more exact than it is: “in about 2 minutes”."""
+    if seconds < 5:
+        return gettext("at any moment")
+    if seconds < 55:
+        return gettext("in about %(count)s seconds") % {"count": math.ceil(seconds / 10) * 10}
+    minutes = round(seconds / 60) or 1
+    return ngettext("in about %(count)s minute", "in about %(count)s minutes", minutes) % {"count": minutes}
+
+
+@register.simple_tag
+def wait_url(answer: Message, standing: line.Standing | None) -> str:
     """Where to ask for `answer` as soon as it has changed: held open, if it is next in its conversation."""
     parameter = "shown" if answer.waits_behind else "wait"
-    query = urlencode({parameter: wait_token(answer)})
+    shown = Shown(answer.pk, answer.state, standing.place if standing else 0)
+    query = urlencode({parameter: wait_token(shown)})
     return f"{reverse('threads:message', args=[answer.pk])}?{query}"

@@ -8,12 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
 from threads import answering
-from threads.answering.waking import read_token
+from threads.answering.line import standing_of
+from threads.answering.waking import Shown, read_token
 from threads.forms import PageForm, QuestionForm
 from threads.models import Assistant, IllegalTransition, Message, Thread, User
 from threads.models.message import MessageQuerySet
@@ -29,7 +30,7 @@ class Request(HttpRequest):
     htmx: HtmxDetails
 
 
-@require_GET
+@require_safe
 def home(request: Request) -> HttpResponse:
     """Choose an assistant, or go on where one left off."""
     threads = Thread.objects.visible_to(request.user).newest_first().select_related("assistant")
@@ -50,15 +51,18 @@ def assistant(request: Request, slug: str) -> HttpResponse:
     assistant = get_object_or_404(Assistant.objects.usable_by(request.user), slug=slug)
     form = QuestionForm(request.POST or None)
     if form.is_valid():
-        thread = answering.start_thread(
-            request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
-        )
-        return redirect("threads:thread", thread.pk)
+        try:
+            thread = answering.start_thread(
+                request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
+            )
+            return redirect("threads:thread", thread.pk)
+        except answering.LimitReached as limit:
+            form.add_error("content", str(limit))
     status = 422 if form.is_bound else 200
     return render(request, "threads/assistant.html", {"assistant": assistant, "form": form}, status=status)
 
 
-@require_GET
+@require_safe
 def threads(request: Request) -> HttpResponse:
     """All of one's conversations, newest first, page by page."""
     visible = Thread.objects.visible_to(request.user)
@@ -71,7 +75,7 @@ def threads(request: Request) -> HttpResponse:
     return render(request, "threads/threads.html", context)
 
 
-@require_GET
+@require_safe
 def thread(request: Request, thread_id: UUID) -> HttpResponse:
     thread = _visible_thread(request, thread_id)
     return _thread_page(request, thread, QuestionForm())
@@ -88,14 +92,18 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
     form = QuestionForm(request.POST)
     if not form.is_valid():
         return _refused(request, thread, form)
-    answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
+    try:
+        answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
+    except answering.LimitReached as limit:
+        form.add_error("content", str(limit))
+        return _refused(request, thread, form)
     if not request.htmx:
         return redirect(_place(answer.question or answer))
     exchange = _for_display(thread.messages.filter(pk__in=[answer.question_id, answer.pk]))
     return render(request, "threads/_exchange.html", {"exchange": exchange, "form": QuestionForm()})
 
 
-@require_GET
+@require_safe
 def message(request: Request, message_id: UUID) -> HttpResponse:
     """One message as a fragment; in the browser's own navigation its place in the conversation.
 
@@ -105,23 +113,46 @@ def message(request: Request, message_id: UUID) -> HttpResponse:
     if not request.htmx:
         return redirect(_place(message))
     shown = read_token(request.GET.get("shown" if message.waits_behind else "wait", ""))
-    if shown == (message.pk, message.state):
+    if shown and shown == _shown_now(message):
         return HttpResponse(status=204)
-    response = render(request, "threads/_message.html", {"message": message})
-    # Wakes the answer behind this one, which did not wait on a connection of its own.
-    return response if message.is_open else trigger_client_event(response, "answered", after="swap")
+    return _message(request, message)
 
 
 @require_POST
 def attempts(request: Request, message_id: UUID) -> HttpResponse:
     """Try a failed answer again."""
     message = get_object_or_404(Message.objects.visible_to(request.user).answers(), pk=message_id)
+    if not message.thread.assistant.is_usable_by(request.user):
+        return _thread_page(request, message.thread, QuestionForm(), status=409)
     with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
-        answering.ask_again(message)
+        message.reopen()
+    return _shown_again(request, message)
+
+
+@require_POST
+def withdrawal(request: Request, message_id: UUID) -> HttpResponse:
+    """Stop a question while it waits."""
+    message = get_object_or_404(Message.objects.visible_to(request.user).answers(), pk=message_id)
+    with contextlib.suppress(IllegalTransition):  # a worker was quicker: show what is now
+        message.stop()
+    return _shown_again(request, message)
+
+
+def _shown_again(request: Request, message: Message) -> HttpResponse:
     if not request.htmx:
         return redirect(_place(message))
-    message = _for_display(Message.objects.filter(pk=message.pk)).get()
-    return render(request, "threads/_message.html", {"message": message})
+    return _message(request, _for_display(Message.objects.filter(pk=message.pk)).get())
+
+
+def _message(request: Request, message: Message) -> HttpResponse:
+    response = render(request, "threads/_message.html", {"message": message})
+    # Wakes the answer behind this one, which does not wait on a connection of its own.
+    return response if message.is_open else trigger_client_event(response, "answered", after="swap")
+
+
+def _shown_now(message: Message) -> Shown:
+    standing = standing_of(message)
+    return Shown(message.pk, message.state, standing.place if standing else 0)
 
 
 def _visible_thread(request: Request, thread_id: UUID) -> Thread:

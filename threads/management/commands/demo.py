@@ -7,8 +7,11 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.db.models import Q
 from pydantic import SecretStr
 
 from chatsite.asgi import Site
@@ -63,6 +66,7 @@ SANDBOX_DESCRIPTIONS = {
         ],
     ),
 }
+OF_THE_DEMO = " (make run)"  # how the names of the demo's own connections end
 LICENSE_ID = "PI-sandbox"  # makes the links to documents; they lead nowhere, as the passages are samples
 
 USERS = (
@@ -95,12 +99,11 @@ class Command(BaseCommand):
             await Server(Site(with_worker=True), host=environment.host, port=environment.port).serve()
 
     def _use_api(self, api_key: SecretStr) -> None:
-        connection = use_api(api_key)
-        if connection.assistants.exists():
-            return
+        environment = settings.ENVIRONMENT
+        connection = use_api(environment.completions_base_url, api_key.get_secret_value())
         try:
             new = importing.import_assistants(
-                connection, importing.offered(connection), licence=settings.ENVIRONMENT.completions_licence
+                connection, importing.offered(connection), licence=environment.completions_licence
             )
         except CompletionsError as error:
             self.stderr.write(f"The assistants could not be imported: {error}. The next start tries again.")
@@ -124,40 +127,57 @@ class Command(BaseCommand):
 def use_sandbox(base_url: str) -> None:
     """Connect to the sandbox, which has a new port at each start."""
     connection = Connection.objects.filter(is_sandbox=True).first() or Connection(
-        name="Sandbox", is_sandbox=True
+        name=f"Sandbox{OF_THE_DEMO}", is_sandbox=True
     )
     connection.base_url, connection.api_key = base_url, API_KEY
     connection.save()
-    if connection.assistants.exists():
-        return
-    importing.import_assistants(connection, importing.offered(connection))
-    for position, (remote_id, description) in enumerate(SANDBOX_DESCRIPTIONS.items()):
-        _describe(connection.assistants.get(remote_id=remote_id), description, position)
+    _offer_only(connection)
+    offers = importing.offered(connection)
+    with transaction.atomic():  # what is there is described
+        for assistant in importing.import_assistants(connection, offers):
+            _describe(assistant)
 
 
-def _describe(assistant: Assistant, description: Description, position: int) -> None:
-    assistant.slug = description.slug
+def _describe(assistant: Assistant) -> None:
+    description = SANDBOX_DESCRIPTIONS[assistant.remote_id]
+    if not Assistant.objects.filter(slug=description.slug).exists():
+        assistant.slug = description.slug
     assistant.description = description.text
     assistant.welcome = description.welcome
     assistant.example_questions = description.example_questions
     assistant.licence = description.licence
     assistant.license_id = LICENSE_ID
     assistant.is_active = not assistant.missing_fields
-    assistant.position = position
+    assistant.position = list(SANDBOX_DESCRIPTIONS).index(assistant.remote_id)
     assistant.save()
 
 
-def use_api(api_key: SecretStr) -> Connection:
-    """Connect to the API of the environment; what the sandbox offered is offered no more."""
-    connection, _ = Connection.objects.get_or_create(
-        base_url=settings.ENVIRONMENT.completions_base_url,
-        is_sandbox=False,
-        defaults={"name": settings.ENVIRONMENT.completions_base_url.split("//")[1][:100]},
-    )
-    connection.api_key = api_key.get_secret_value()
+def use_api(base_url: str, api_key: str) -> Connection:
+    """Connect to the API of the environment."""
+    try:
+        Connection._meta.get_field("base_url").run_validators(base_url)
+    except ValidationError:
+        raise CommandError(
+            "COMPLETIONS_BASE_URL has to begin with https://. With http://, which is for this machine alone "
+            "(127.0.0.1, localhost), the key would cross the network in clear text."
+        ) from None
+    name = base_url.split("//")[1][: 100 - len(OF_THE_DEMO)] + OF_THE_DEMO
+    connection = Connection.objects.filter(name=name).first() or Connection(name=name)
+    connection.base_url, connection.api_key = base_url, api_key
     connection.save()
-    Assistant.objects.filter(connection__is_sandbox=True).update(is_active=False)
+    _offer_only(connection)
     return connection
+
+
+def _offer_only(connection: Connection) -> None:
+    """Of the demo's own connections, that is: to those that admins made, nothing happens."""
+    own = Q(connection__is_sandbox=True) | Q(connection__name__endswith=OF_THE_DEMO)
+    Assistant.objects.filter(own).exclude(connection=connection).update(is_active=False)
+    if connection.assistants.filter(is_active=True).exists():
+        return  # it was in use before, and inactive is what an admin wants to be so
+    for assistant in connection.assistants.all():
+        assistant.is_active = not assistant.missing_fields
+        assistant.save(update_fields=["is_active"])
 
 
 def make_users() -> bool:
