@@ -113,9 +113,9 @@ class Browser:
             with contextlib.suppress(httpx.TransportError):
                 response = await self.http.get(url, headers=headers, timeout=40)
                 answer = ANSWER.search(response.text) if response.status_code == 200 else None
-                if answer and answer["state"] == State.DONE:
-                    assert answer_to(question.text).rstrip("?") in html.unescape(response.text)
-                    self.shown[question.text] = time.time()
+                if answer and answer["state"] in (State.DONE, State.FAILED):
+                    if answer_to(question.text) in html.unescape(response.text):
+                        self.shown[question.text] = time.time()
                     return
                 if answer and (wait_url := re.search(r'hx-get="([^"]+)"', answer["rest"])):
                     url, headers = html.unescape(wait_url[1]), {"HX-Request": "true"}

@@ -21,7 +21,7 @@ def test_question_and_waiting_answer_are_stored_together(start: Start) -> None:
 def test_nothing_is_stored_of_half_a_question(
     asker: User, assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(answer: Message) -> None:
+    def broken(answer: Message, state: State) -> None:
         raise RuntimeError
 
     monkeypatch.setattr("threads.answering.asking.announce", broken)

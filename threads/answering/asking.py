@@ -74,7 +74,7 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
     )
     thread.asked_at = question.created_at
     thread.save(update_fields=["asked_at"])
-    announce(answer)
+    announce(answer, State.WAITING)
     return answer
 
 

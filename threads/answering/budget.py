@@ -7,6 +7,7 @@ that differ from call to call, and a burst could slip through.
 
 import logging
 import random
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -56,9 +57,10 @@ def take_slot(connection_id: int) -> Granted | Wait:
     return Wait(wait) if slot_id is None else Granted(slot_id)
 
 
-def sent(slot_id: int) -> None:
-    """The call's body begins to leave."""
-    Slot.objects.filter(pk=slot_id).update(sent_at=database_clock())
+def sent(slot_id: int, at: float) -> None:
+    """The call's body began to leave, by `time.monotonic()`: on the database's clock that is so long ago as here."""
+    ago = timedelta(seconds=time.monotonic() - at)
+    Slot.objects.filter(pk=slot_id).update(sent_at=database_clock() - ago)
 
 
 def give_back(slot_id: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class _Slots:
         self.stamping: set[asyncio.Task[None]] = set()
 
     def sent(self) -> None:
-        self.stamping.add(asyncio.ensure_future(in_database(budget.sent)(self.slot_id)))
+        self.stamping.add(asyncio.ensure_future(in_database(budget.sent)(self.slot_id, time.monotonic())))
 
     async def take(self) -> None:
         await self.settle()

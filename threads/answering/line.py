@@ -14,7 +14,9 @@ from threads.answering import budget
 from threads.answering.budget import Granted, Wait
 from threads.models import Message, State, Worker
 
-# Of one connection. `turn` is a question's number among its owner's, those taken within the last minute included.
+LATELY_MINUTES = 10
+
+# Of one connection. `turn` is a question's number among its owner's, those taken lately included.
 # A thread's questions are answered in order: while an earlier one is open, those behind it are not due.
 _LINE = """
 WITH taken AS (
@@ -23,7 +25,7 @@ WITH taken AS (
     JOIN threads_thread t ON t.id = m.thread_id
     JOIN threads_assistant a ON a.id = t.assistant_id
     WHERE a.connection_id = %(connection)s
-      AND m.answering_at > clock_timestamp() - make_interval(secs => %(minute)s)
+      AND m.answering_at > clock_timestamp() - make_interval(secs => %(lately)s)
     GROUP BY t.owner_id
 ), line AS (
     SELECT m.id, m.not_before, m.created_at, m.position,
@@ -121,4 +123,7 @@ def _next_of(connection_id: int) -> tuple[str | None, float]:
 
 
 def _parameters(connection_id: int) -> dict[str, int | float]:
-    return {"connection": connection_id, "minute": settings.ENVIRONMENT.budget_minute_seconds}
+    return {
+        "connection": connection_id,
+        "lately": LATELY_MINUTES * settings.ENVIRONMENT.budget_minute_seconds,
+    }

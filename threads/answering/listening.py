@@ -20,7 +20,7 @@ Run = Callable[[Callable[[], dict[str, Any]]], Awaitable[dict[str, Any]]]
 
 
 async def listen(
-    on_change: Callable[[UUID], None], on_connect: Callable[[], Awaitable[None]], in_database: Run
+    on_change: Callable[[UUID, str], None], on_connect: Callable[[], Awaitable[None]], in_database: Run
 ) -> None:
     """Until cancelled. `on_connect` looks for what was announced between two connections, to nobody."""
     failures = 0
@@ -33,7 +33,8 @@ async def listen(
                 await on_connect()
                 while True:
                     async for notify in connection.notifies(timeout=PROBE_SECONDS):
-                        on_change(UUID(notify.payload))
+                        answer_id, state = notify.payload.split()
+                        on_change(UUID(answer_id), state)
                     async with asyncio.timeout(PROBE_SECONDS):
                         await connection.execute("SELECT 1")
         except (

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -18,8 +17,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError
 
+from threads.answering.database import DatabaseThread
 from threads.answering.listening import listen
 from threads.models import Message
 
@@ -76,8 +76,7 @@ class Listener:
         self._waiting: dict[UUID, set[asyncio.Future[None]]] = {}
         self._shown: dict[asyncio.Future[None], str] = {}
         self._closed = False
-        # Its one thread has a database connection of its own, besides those of the pages.
-        self._database = ThreadPoolExecutor(1, thread_name_prefix="listener")
+        self._database = DatabaseThread("listener")
 
     def __len__(self) -> int:
         return len(self._shown)
@@ -89,7 +88,7 @@ class Listener:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(listen(self._wake, self._look_again, self._in_database))
+        task = asyncio.create_task(listen(self._wake, self._look_again, self._database.run))
         try:
             yield
         finally:
@@ -97,8 +96,7 @@ class Listener:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             self.release()
-            await self._in_database(connections.close_all)
-            self._database.shutdown()
+            await self._database.close()
 
     async def change(self, answer_id: UUID, shown: str) -> None:
         """Return once the answer's state is not `shown`: subscribe, then look, then wait."""
@@ -134,19 +132,15 @@ class Listener:
         """Wake those whose answer is in another state than they show, or gone."""
         ids = list(answer_ids)
         try:
-            states = await self._in_database(_states, ids)
+            states = await self._database.run(_states, ids)
         except (DatabaseError, InterfaceError) as error:
             log.warning("action=look_failed error=%s", type(error).__name__)
             return  # the listener is about to notice too, and looks again once it is back
         for answer_id in ids:
             self._wake(answer_id, states.get(answer_id))
 
-    async def _in_database(self, step: Callable[..., R], *args: Any) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._database, step, *args)
-
 
 def _states(answer_ids: list[UUID]) -> dict[UUID, str]:
-    close_old_connections()
     return dict(Message.objects.filter(pk__in=answer_ids).values_list("pk", "state"))
 
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 from django.conf import settings
@@ -14,11 +15,11 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 
 from threads.answering import calling, line
 from threads.answering.budget import Wait
-from threads.answering.database import in_database
+from threads.answering.database import DatabaseThread, in_database
 from threads.answering.line import Claim
 from threads.answering.listening import listen
 from threads.completions import open_http
-from threads.models import IllegalTransition, Message, Worker
+from threads.models import IllegalTransition, Message, State, Worker
 from threads.models.worker import heartbeat
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class AnsweringWorker:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
         self.row = Worker()
+        self.claims = DatabaseThread("claims")  # where it waits while others claim
         self.calls: set[asyncio.Task[None]] = set()
         self.something = asyncio.Event()  # happened, that may make a question due
 
@@ -57,6 +59,7 @@ class AnsweringWorker:
             await self._finish()
             raise
         finally:
+            await self.claims.close()
             log.info("worker stopped", extra={"action": "worker_stopped", "worker": str(self.row.pk)})
 
     async def work_off(self) -> None:
@@ -71,18 +74,24 @@ class AnsweringWorker:
             else:
                 break
         await in_database(hand_back_all)(self.row)
+        await self.claims.close()
 
     @contextlib.asynccontextmanager
     async def _in_background(self) -> AsyncIterator[None]:
         await self._beat_once()
         beating = asyncio.create_task(self._beat())
         listening = asyncio.create_task(
-            listen(lambda answer_id: self.something.set(), self._look_again, lambda step: in_database(step)())
+            listen(self._heard, self._look_again, lambda step: in_database(step)())
         )
         try:
             yield
         finally:
             await _cancelled(beating, listening)
+
+    def _heard(self, answer_id: UUID, state: str) -> None:
+        """A new question may be due. What ends is looked after by the worker where it ends."""
+        if state == State.WAITING:
+            self.something.set()
 
     async def _look_again(self) -> None:
         self.something.set()
@@ -103,7 +112,7 @@ class AnsweringWorker:
 
     async def _claim(self) -> Claim | Wait | None:
         try:
-            return await in_database(line.claim)(self.row)
+            return await self.claims.run(line.claim, self.row)
         except IntegrityError:  # this worker was taken for dead, and is no longer entered
             await self._beat_once()
             return Wait(0.0)
@@ -162,7 +171,7 @@ def take_over() -> None:
 
 
 def hand_back_all(worker: Worker) -> None:
-    for answer in Message.objects.filter(claimed_by=worker, state="answering"):
+    for answer in Message.objects.filter(claimed_by=worker, state=State.ANSWERING):
         with contextlib.suppress(IllegalTransition):  # it was stored after all
             answer.hand_back()
     Worker.objects.filter(pk=worker.pk).delete()

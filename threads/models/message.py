@@ -14,7 +14,7 @@ from threads.models.worker import Worker
 if TYPE_CHECKING:
     from threads.models.source import Source
 
-# PostgreSQL channel on which each change of an answer's state is announced; the payload is the answer's id.
+# PostgreSQL channel on which each change of an answer's state is announced: its id, and the new state.
 CHANNEL = "answer_state"
 
 
@@ -36,14 +36,14 @@ class State(models.TextChoices):
 OPEN_STATES = (State.WAITING, State.ANSWERING)
 
 
-def announce(answer: "Message") -> None:
-    """Tell, on commit, who listens: browsers that wait for this answer, and workers."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(answer.pk)])
-
-
 class IllegalTransition(Exception):
     """The answer is not, or no longer, in a state from which it can go there."""
+
+
+def announce(answer: "Message", state: State) -> None:
+    """Tell, on commit, who listens: browsers that wait for this answer, and workers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{answer.pk} {state}"])
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -231,5 +231,5 @@ class Message(models.Model):
             )
             if not mine.update(state=new, **fields):
                 raise IllegalTransition(f"answer {self.pk} → {new}")
-            announce(self)
+            announce(self, new)
         self.refresh_from_db()
