@@ -151,6 +151,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 LANGUAGE_CODE = "de"
 LANGUAGES = [("de", _("German")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "threads" / "locale"]
+FORMAT_MODULE_PATH = "chatsite.formats"
 USE_I18N = True
 TIME_ZONE = "Europe/Berlin"
 USE_TZ = True

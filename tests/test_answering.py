@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone, translation
 
 from tests.conftest import RunningSandbox, answer_of
@@ -313,3 +313,18 @@ def test_neither_text_nor_key_reaches_a_log(
     assert "Donnerstag" not in logged
     assert API_KEY not in logged
     assert answer_of(thread).content[:40] not in logged or not answer_of(thread).content
+
+
+def test_fault_that_an_admin_must_mend_is_shown_to_admins_until_it_is(
+    sandbox: RunningSandbox, start: Start, work: Work, admin: User, assistant: Assistant
+) -> None:
+    browser = Client()
+    browser.force_login(admin)
+    page = f"/admin/threads/assistant/{assistant.pk}/change/"
+    sandbox.app.order("request_metadata_missing_or_incomplete")
+    start(QUESTION)
+    work()
+    assert "Die Lizenz fehlt" in browser.get(page).content.decode()
+    start(QUESTION)
+    work()
+    assert "Die Lizenz fehlt" not in browser.get(page).content.decode()

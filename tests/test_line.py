@@ -289,6 +289,16 @@ def test_estimate_is_that_of_the_budget(start: Start, limited: Connection) -> No
     assert seconds[5] == pytest.approx(60, abs=1)
 
 
+def test_estimate_minds_when_it_is_to_be_tried_again(start: Start) -> None:
+    thread = start()
+    answer = answer_of(thread)
+    answer.begin()
+    answer.wait_again("api_error", seconds=30)
+    each = standing(thread)
+    assert each
+    assert each.seconds == pytest.approx(30, abs=1)
+
+
 def test_who_is_being_answered_stands_in_no_line(start: Start, worker: Worker) -> None:
     thread = start()
     line.claim(worker)

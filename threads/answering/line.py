@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
+from django.utils import timezone
 
 from threads.answering import budget
 from threads.answering.budget import Granted, Wait
@@ -106,7 +107,10 @@ def standing_of(answer: Message) -> Standing | None:
     with database.cursor() as cursor:
         cursor.execute(_PLACE, {**_parameters(connection_id), "answer": str(answer.pk)})
         row = cursor.fetchone()
-    return Standing(row[0], budget.seconds_until(connection_id, row[0])) if row else None
+    if not row:
+        return None
+    early = (answer.not_before - timezone.now()).total_seconds() if answer.not_before else 0
+    return Standing(row[0], max(early, budget.seconds_until(connection_id, row[0])))
 
 
 def _connections_with_a_line() -> list[int]:
