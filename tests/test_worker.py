@@ -12,7 +12,7 @@ from django.db import OperationalError, connections
 from django.utils import timezone
 
 from tests.conftest import RunningSandbox, answer_of
-from threads.answering import calling, line
+from threads.answering import budget, calling, line
 from threads.answering import worker as worker_module
 from threads.answering.line import Claim
 from threads.answering.worker import AnsweringWorker, take_over
@@ -159,18 +159,20 @@ async def test_worker_that_is_to_stop_claims_no_more(sandbox: RunningSandbox, st
     assert (await sync_to_async(answer_of)(thread)).state == State.WAITING
 
 
+@pytest.mark.parametrize("step", ["calling.prepare", "calling.store", "budget.sent", "budget.succeeded"])
 async def test_answer_that_came_is_kept_while_the_database_is_away(
-    sandbox: RunningSandbox, start: Start, monkeypatch: pytest.MonkeyPatch
+    sandbox: RunningSandbox, start: Start, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    store, tries = calling.store, []
+    module, name = {"calling": calling, "budget": budget}[step.split(".")[0]], step.split(".")[1]
+    do, tries = getattr(module, name), []
 
-    def away(*args: Any) -> None:
+    def away(*args: Any) -> Any:
         tries.append(1)
         if len(tries) < 3:
             raise OperationalError
-        store(*args)
+        return do(*args)
 
-    monkeypatch.setattr(calling, "store", away)
+    monkeypatch.setattr(module, name, away)
     thread = await sync_to_async(start)(QUESTION)
     async with at_work():
         await comes_to(thread, State.DONE)

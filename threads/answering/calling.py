@@ -1,6 +1,7 @@
 """One call: from a claim to a stored answer, or to what is to be said instead."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -45,6 +46,8 @@ FAILURES = 5  # calls until an answer counts as failed, where what came was no a
 FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds before the second call; twice as long before each that follows
 DATABASE_AWAY_SECONDS = 300.0  # how long an answer that came is kept while it can't be stored
 
+DATABASE_AWAY = (OperationalError, InterfaceError)  # it restarts, or a connection broke
+
 # Upstream is down, as far as this one call can tell; several in a row pause the connection.
 _DOWN = (ConnectionFailed, InvalidResponse, UpstreamError)
 # These pass by themselves, sooner or later: a question outlasts them for settings.GIVE_UP_SECONDS.
@@ -69,7 +72,7 @@ class Call:
 async def answer(claim: Claim, http: httpx.AsyncClient) -> None:
     """Call the API, store what came. However this ends, the answer is in a state that says so."""
     try:
-        call = await in_database(prepare)(claim.answer)
+        call = await _surely(prepare, claim.answer)
         try:
             completion = await _send(call, claim, http)
         except CompletionsError as error:
@@ -98,7 +101,8 @@ async def _send(call: Call, claim: Claim, http: httpx.AsyncClient) -> Completion
             await slots.take()
             return await client.complete(call.shorter_request, on_sent=slots.sent)
     except CompletionsError as error:
-        await in_database(budget.note_error)(slots.slot_id, error.error_code)
+        with contextlib.suppress(*DATABASE_AWAY):  # it is for figures alone
+            await in_database(budget.note_error)(slots.slot_id, error.error_code)
         raise
     finally:
         await slots.settle()
@@ -117,28 +121,29 @@ class _Slots:
 
     async def take(self) -> None:
         await self.settle()
-        slot = await in_database(budget.take_slot)(self.connection_id)
+        slot = await _surely(budget.take_slot, self.connection_id)
         while isinstance(slot, Wait):
             await asyncio.sleep(slot.seconds)
-            slot = await in_database(budget.take_slot)(self.connection_id)
+            slot = await _surely(budget.take_slot, self.connection_id)
         self.slot_id = slot.slot_id
 
     async def settle(self) -> None:
         """A slot whose call was never sent, as there was no connection, is nobody's."""
         await asyncio.gather(*self.stamping, return_exceptions=True)
         if not self.stamping:
-            await in_database(budget.give_back)(self.slot_id)
+            with contextlib.suppress(*DATABASE_AWAY):  # it then counts a while longer
+                await in_database(budget.give_back)(self.slot_id)
         self.stamping.clear()
 
 
-async def _surely(step: Callable[..., R], *args: Any) -> R | None:
+async def _surely(step: Callable[..., R], *args: Any) -> R:
     """Do `step` in the database, though it be away for a while: what was fetched is not thrown away."""
     deadline = asyncio.get_running_loop().time() + DATABASE_AWAY_SECONDS
     run: Callable[..., Awaitable[R]] = in_database(step)
     while True:
         try:
             return await run(*args)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise
             log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import httpx
 from django.conf import settings
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 
 from threads.answering import calling, line
 from threads.answering.budget import Wait
+from threads.answering.calling import DATABASE_AWAY
 from threads.answering.database import DatabaseThread, in_database
 from threads.answering.line import Claim
 from threads.answering.listening import listen
@@ -116,7 +117,7 @@ class AnsweringWorker:
         except IntegrityError:  # this worker was taken for dead, and is no longer entered
             await self._beat_once()
             return Wait(0.0)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})
             return Wait(1.0)
         except Exception as error:
@@ -138,7 +139,7 @@ class AnsweringWorker:
         if self.calls:
             await asyncio.wait(self.calls, timeout=GRACE_SECONDS)
         await _cancelled(*self.calls)
-        with contextlib.suppress(OperationalError, InterfaceError):
+        with contextlib.suppress(*DATABASE_AWAY):
             await in_database(hand_back_all)(self.row)
 
     async def _beat(self) -> None:
@@ -152,14 +153,14 @@ class AnsweringWorker:
             now = time.monotonic()
             # After a gap of our own, say as the database was away, others could not say that they live.
             if now - last < 2 * interval:
-                with contextlib.suppress(OperationalError, InterfaceError):
+                with contextlib.suppress(*DATABASE_AWAY):
                     await in_database(take_over)()
             last = now
 
     async def _beat_once(self) -> bool:
         try:
             await in_database(heartbeat)(self.row)
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             return False
         return True
 
