@@ -88,8 +88,8 @@ if ENVIRONMENT.database_url:
         raise ImproperlyConfigured(
             "DATABASE_URL: not an address; in user and password, special characters have to be %-escaped"
         ) from None
-    if _url.scheme not in ("postgresql", "postgres"):
-        raise ImproperlyConfigured("DATABASE_URL: must begin with postgresql://")
+    if _url.scheme not in ("postgresql", "postgres") or not _url.path[1:]:
+        raise ImproperlyConfigured("DATABASE_URL: must begin with postgresql:// and name a database")
     _database: dict[str, object] = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(_url.path[1:]),

@@ -67,7 +67,6 @@ SANDBOX_DESCRIPTIONS = {
     ),
 }
 OF_THE_DEMO = " (make run)"  # how the names of the demo's own connections end
-LICENSE_ID = "PI-sandbox"  # makes the links to documents; they lead nowhere, as the passages are samples
 
 USERS = (
     ("anna@example.org", "Anna", "Albrecht", False),
@@ -146,7 +145,6 @@ def _describe(assistant: Assistant) -> None:
     assistant.welcome = description.welcome
     assistant.example_questions = description.example_questions
     assistant.licence = description.licence
-    assistant.license_id = LICENSE_ID
     assistant.is_active = not assistant.missing_fields
     assistant.position = list(SANDBOX_DESCRIPTIONS).index(assistant.remote_id)
     assistant.save()
