@@ -203,6 +203,18 @@ def own_pid(db: None) -> int:
     return int(connections["default"].connection.info.backend_pid)
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_claim_of_which_the_worker_never_heard_is_handed_back(start: Start, dead: Worker) -> None:
+    held, unheard, fresh = start("gehalten"), start("verloren"), start("eben erst")
+    for _ in range(3):
+        line.claim(dead)
+    long_ago = timezone.now() - timedelta(minutes=1)
+    Message.objects.filter(thread__in=[held, unheard]).update(answering_at=long_ago)
+    worker_module.hand_back_unheard(dead, {answer_of(held).pk})
+    states = [answer_of(thread).state for thread in (held, unheard, fresh)]
+    assert states == [State.ANSWERING, State.WAITING, State.ANSWERING]
+
+
 async def test_connections_that_were_cut_are_replaced(
     sandbox: RunningSandbox, start: Start, own_pid: int
 ) -> None:

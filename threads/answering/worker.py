@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 from django.conf import settings
 from django.db import IntegrityError
+from django.utils import timezone
 
 from threads.answering import calling, line
 from threads.answering.budget import Wait
@@ -26,6 +29,7 @@ from threads.models.worker import heartbeat
 log = logging.getLogger(__name__)
 
 LONGEST_NAP = 5.0  # seconds; changes are announced, this is for those of an admin to the limits
+UNHEARD_AFTER = timedelta(seconds=5)  # a claim reaches its worker within milliseconds, or never
 GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop; then they are handed back
 
 
@@ -45,6 +49,7 @@ class AnsweringWorker:
         self.row = Worker()
         self.claims = DatabaseThread("claims")  # where it waits while others claim
         self.calls: set[asyncio.Task[None]] = set()
+        self.held: set[UUID] = set()  # the answers that these calls are for
         self.something = asyncio.Event()  # happened, that may make a question due
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -128,10 +133,12 @@ class AnsweringWorker:
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(calling.answer(claim, self.http))
         self.calls.add(task)
-        task.add_done_callback(self._ended)
+        self.held.add(claim.answer.pk)
+        task.add_done_callback(functools.partial(self._ended, claim.answer.pk))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, answer_id: UUID, task: asyncio.Task[None]) -> None:
         self.calls.discard(task)
+        self.held.discard(answer_id)
         self.something.set()  # its thread's next question may be due
 
     async def _finish(self) -> None:
@@ -150,6 +157,8 @@ class AnsweringWorker:
             await asyncio.sleep(interval)
             if not await self._beat_once():
                 continue
+            with contextlib.suppress(*DATABASE_AWAY):
+                await in_database(hand_back_unheard)(self.row, self.held.copy())
             now = time.monotonic()
             # After a gap of our own, say as the database was away, others could not say that they live.
             if now - last < 2 * interval:
@@ -169,6 +178,15 @@ def take_over() -> None:
     for worker in Worker.objects.dead():
         log.warning("worker died", extra={"action": "worker_died", "worker": str(worker.pk)})
         hand_back_all(worker)
+
+
+def hand_back_unheard(worker: Worker, held: set[UUID]) -> None:
+    """Claims that were committed, but of which the connection broke before the worker heard."""
+    while_ago = timezone.now() - UNHEARD_AFTER
+    claimed = Message.objects.filter(claimed_by=worker, state=State.ANSWERING, answering_at__lt=while_ago)
+    for answer in claimed.exclude(pk__in=held):
+        with contextlib.suppress(IllegalTransition):
+            answer.hand_back()
 
 
 def hand_back_all(worker: Worker) -> None:
