@@ -85,7 +85,7 @@ def failed(connection_id: int) -> None:
 
 
 def limited(connection_id: int, retry_after: float | None) -> None:
-    """429: someone else uses the key, too. All wait, not one job after another."""
+    """429: someone else uses the key, too. All wait, not one question after another."""
     pause(connection_id, retry_after or random.uniform(1, 3), "429")  # noqa: S311
 
 
