@@ -9,6 +9,6 @@ worker    claims and calls, and takes over from workers that died
 waking    holds the browsers that wait until something happened
 """
 
-from threads.answering.asking import LimitReached, ask, start_thread
+from threads.answering.asking import LimitReached, NotTheLast, ask, ask_anew, can_ask_anew, start_thread
 
-__all__ = ["LimitReached", "ask", "start_thread"]
+__all__ = ["LimitReached", "NotTheLast", "ask", "ask_anew", "can_ask_anew", "start_thread"]

@@ -4,19 +4,18 @@ The waiting answer is its own job: workers take the next one from the line (see 
 the moment at which a call may start. So there is no queue to be kept in step with the answers' states.
 """
 
-import textwrap
 from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, ngettext
 
 from threads.models import Assistant, Message, Role, State, Thread, User
 from threads.models.message import announce
-from threads.models.thread import TITLE_CHARACTERS
+from threads.titles import title_of
 
 
 class LimitReached(Exception):
@@ -34,12 +33,16 @@ def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID
         client_token=client_token,
         defaults={
             "assistant": assistant,
-            "title": textwrap.shorten(text, TITLE_CHARACTERS, placeholder=" …"),
+            "title": title_of(text),
             "asked_at": timezone.now(),
         },
     )
     ask(thread, text, client_token)
     return thread
+
+
+class NotTheLast(Exception):
+    """Only the last question can be put anew, and only when nothing is under way to answer it."""
 
 
 @transaction.atomic
@@ -54,6 +57,37 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
     if asked:
         return asked.answers.get()
     _check_limits(thread.owner)
+    return _store(thread, text, client_token)
+
+
+@transaction.atomic
+def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
+    """Put the last question of its conversation in other words, or once more. The former version stays reachable.
+
+    Returns the new answer; when `client_token` comes twice, that of the first time. Raises `NotTheLast` and
+    `LimitReached`.
+    """
+    thread = question.thread
+    User.objects.select_for_update(no_key=True).get(pk=thread.owner_id)
+    asked = thread.messages.filter(client_token=client_token).first()
+    if asked:
+        return asked.answers.get()
+    if not can_ask_anew(question):
+        raise NotTheLast(question.pk)
+    _check_limits(thread.owner)
+    Message.objects.filter(Q(pk=question.pk) | Q(question=question)).update(superseded_at=timezone.now())
+    if thread.title == title_of(question.content) and not thread.messages.current().exists():
+        thread.rename(title_of(text))
+    return _store(thread, text, client_token, replaces=question)
+
+
+def can_ask_anew(question: Message) -> bool:
+    current = question.thread.messages.current()
+    last = current.filter(role=Role.USER).order_by("-position").first()
+    return last == question and not current.open().exists()
+
+
+def _store(thread: Thread, text: str, client_token: UUID, replaces: Message | None = None) -> Message:
     position = thread.messages.aggregate(last=Max("position"))["last"] or 0
     question = Message.objects.create(
         thread=thread,
@@ -62,6 +96,7 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
         state=State.DONE,
         content=text,
         client_token=client_token,
+        replaces=replaces,
     )
     answer = Message.objects.create(
         thread=thread,

@@ -13,6 +13,7 @@ def messages_for(answer: Message, *, characters: int) -> list[RequestMessage]:
     answered = (
         Message.objects.filter(thread=answer.thread_id, position__lt=answer.position, state=State.DONE)
         .answers()
+        .current()
         .order_by("-position")
         .values_list("question__content", "content")
     )

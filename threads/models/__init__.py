@@ -2,22 +2,31 @@
 
 from threads.models.assistant import Assistant
 from threads.models.connection import Connection
+from threads.models.feedback import Feedback, Rating, Reason
 from threads.models.message import IllegalTransition, Message, Role, State
+from threads.models.notice import Acknowledgement, Notice
 from threads.models.slot import Slot
 from threads.models.source import Source
 from threads.models.thread import Thread
-from threads.models.user import User
+from threads.models.user import ReadingWidth, Theme, User
 from threads.models.worker import Worker
 
 __all__ = [
+    "Acknowledgement",
     "Assistant",
     "Connection",
+    "Feedback",
     "IllegalTransition",
     "Message",
+    "Notice",
+    "Rating",
+    "ReadingWidth",
+    "Reason",
     "Role",
     "Slot",
     "Source",
     "State",
+    "Theme",
     "Thread",
     "User",
     "Worker",

@@ -1,3 +1,4 @@
+import contextlib
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
@@ -53,6 +54,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def answers(self) -> Self:
         return self.filter(role=Role.ASSISTANT)
 
+    def current(self) -> Self:
+        """Without questions that were put anew, and what had been answered to them."""
+        return self.filter(superseded_at=None)
+
     def open(self) -> Self:
         """Answers that are still to come."""
         return self.answers().filter(state__in=OPEN_STATES)
@@ -81,8 +86,17 @@ class Message(models.Model):
     content = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
+    superseded_at = models.DateTimeField(null=True, help_text="When the question was put anew.")
+
     # questions only
     client_token = models.UUIDField(null=True, help_text="Made with the form: sent twice, asked once.")
+    replaces = models.OneToOneField(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="replaced_by",
+        help_text="The former version of this question; it stays reachable.",
+    )
 
     # answers only
     question = models.ForeignKey("self", models.CASCADE, null=True, related_name="answers")
@@ -186,26 +200,21 @@ class Message(models.Model):
         """The question is withdrawn, while it waits."""
         self._move([State.WAITING], State.STOPPED, finished_at=timezone.now())
 
+    def stop_if_waiting(self) -> None:
+        with contextlib.suppress(IllegalTransition):  # a worker was quicker
+            self.stop()
+
     def finish(self, *, sources: Iterable["Source"], **received: Any) -> None:
         """Store the answer, whole; `received` are fields of this model."""
         with transaction.atomic():
-            self._move(
-                OPEN_STATES,
-                State.DONE,
-                finished_at=timezone.now(),
-                error_code="",
-                claimed_by=None,
-                **received,
-            )
+            self._end(State.DONE, "", **received)
             sources = list(sources)
             for position, source in enumerate(sources, start=1):
                 source.message, source.position = self, position
             self.sources.bulk_create(sources)
 
     def fail(self, error_code: str) -> None:
-        self._move(
-            OPEN_STATES, State.FAILED, finished_at=timezone.now(), error_code=error_code, claimed_by=None
-        )
+        self._end(State.FAILED, error_code)
 
     def reopen(self) -> None:
         """Back to `waiting`, to be tried again because the user says so."""
@@ -219,6 +228,13 @@ class Message(models.Model):
             failures=0,
             not_before=None,
         )
+
+    @transaction.atomic
+    def _end(self, new: State, error_code: str, **fields: Any) -> None:
+        """Its conversation then has something to read."""
+        now = timezone.now()
+        self._move(OPEN_STATES, new, finished_at=now, error_code=error_code, claimed_by=None, **fields)
+        Thread.objects.filter(pk=self.thread_id).update(answered_at=now)
 
     def _move(self, expected: Iterable[State], new: State, **fields: Any) -> None:
         """Compare and set: of two that finish the same answer, one does. Wakes who waits, on commit.

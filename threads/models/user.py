@@ -1,10 +1,23 @@
 import uuid
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+
+class Theme(models.TextChoices):
+    SYSTEM = "system", _("as the device")
+    LIGHT = "light", _("light")
+    DARK = "dark", _("dark")
+
+
+class ReadingWidth(models.TextChoices):
+    NARROW = "narrow", _("narrow")
+    NORMAL = "normal", _("normal")
+    WIDE = "wide", _("wide")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,6 +47,21 @@ class User(AbstractUser):
         editable=False,
         help_text=_("What the API gets as the user's id; made at random."),
     )
+
+    # preferences
+    language = models.CharField(
+        _("language"),
+        max_length=8,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text=_("Empty: as the browser asks for."),
+    )
+    theme = models.CharField(_("theme"), max_length=6, choices=Theme, default=Theme.SYSTEM)
+    reading_width = models.CharField(
+        _("reading width"), max_length=6, choices=ReadingWidth, default=ReadingWidth.NORMAL
+    )
+    has_shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
+    has_notifications = models.BooleanField(_("notifications of the browser"), default=False)
 
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 

@@ -5,29 +5,22 @@ from typing import cast
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
-from django_htmx.middleware import HtmxDetails
 
 from threads import answering
 from threads.answering.line import standing_of
 from threads.answering.waking import Shown, read_token
 from threads.forms import PageForm, QuestionForm
-from threads.models import Assistant, IllegalTransition, Message, Thread, User
+from threads.models import Assistant, IllegalTransition, Message, Thread
 from threads.models.message import MessageQuerySet
+from threads.views.request import Request
 
 THREADS_ON_HOME = 5
 THREADS_PER_PAGE = 30
-
-
-class Request(HttpRequest):
-    """As it reaches a view: signed in, and with what django-htmx found."""
-
-    user: User
-    htmx: HtmxDetails
 
 
 @require_safe

@@ -1,0 +1,38 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from threads.models.message import Message
+
+
+class Rating(models.TextChoices):
+    UP = "up", _("helpful")
+    DOWN = "down", _("not helpful")
+
+
+class Reason(models.TextChoices):
+    """Of a thumb down."""
+
+    WRONG = "wrong", _("The answer is wrong")
+    INCOMPLETE = "incomplete", _("Something is missing")
+    SOURCES = "sources", _("The sources do not support it")
+    OFF_TOPIC = "off_topic", _("It does not answer my question")
+    UNCLEAR = "unclear", _("It is hard to understand")
+    OTHER = "other", _("Something else")
+
+
+class Feedback(models.Model):
+    """A user's thumb and comment on an answer; the user can change it, and take it back."""
+
+    message = models.OneToOneField(Message, models.CASCADE, related_name="feedback")
+    rating = models.CharField(max_length=4, choices=Rating)
+    reason = models.CharField(max_length=10, choices=Reason, blank=True)
+    comment = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("feedback")
+        verbose_name_plural = _("feedback")
+
+    def __str__(self) -> str:
+        return f"{self.rating} {self.message_id}"

@@ -1,0 +1,11 @@
+from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
+
+from threads.models import User
+
+
+class Request(HttpRequest):
+    """As it reaches a view: signed in, and with what django-htmx found."""
+
+    user: User
+    htmx: HtmxDetails
