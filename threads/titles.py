@@ -5,7 +5,7 @@ import re
 from threads.models.thread import TITLE_CHARACTERS
 
 # Not after “Abs.”, before a number: only a word and a capital letter make it the end of a sentence.
-_BETWEEN_SENTENCES = re.compile(r"(?<=[?!])\s|(?<=[a-zäöüß]{3}\.)\s(?=[A-ZÄÖÜ])")
+_BETWEEN_SENTENCES = re.compile(r"(?<=[?!])\s|(?<=[a-zäöüß]{2}\.)\s(?=[A-ZÄÖÜ])")
 
 
 def title_of(question: str) -> str:
