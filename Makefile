@@ -34,7 +34,7 @@ bench: setup browser ## the benchmarks; their figures stand in the README
 	$(RUN) python -m benchmarks.kill
 
 messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
-	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --ignore 'var/*' --ignore 'tests/*'
+	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --add-location file --ignore 'var/*' --ignore 'tests/*'
 
 setup: $(UV) ## Python packages and compiled translations
 	@$(UV) sync --quiet --locked

@@ -50,10 +50,10 @@ def test_question_that_a_read_only_database_refuses_stays_in_the_composer(
 def test_database_that_is_away_is_said_to_be(
     browser: Client, start: Start, monkeypatch: pytest.MonkeyPatch, headers: Any
 ) -> None:
-    def away(*args: object) -> None:
+    def away(*args: object, **options: object) -> None:
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("threads.views.chat._thread_page", away)
+    monkeypatch.setattr("threads.views.chat._visible_thread", away)
     response = browser.get(reverse("threads:thread", args=[start().pk]), headers=headers)
     assert response.status_code == 503
     assert response["Retry-After"]

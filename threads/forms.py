@@ -2,9 +2,12 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from threads.completions import MAX_CONTENT_CHARACTERS
+from threads.models import Shelf
+from threads.models.thread import TITLE_CHARACTERS
 
 
 class QuestionField(forms.CharField):
@@ -57,3 +60,35 @@ class PageForm(forms.Form):
     """Where a page of a list that is newest first begins: after the thread `before`."""
 
     before = forms.UUIDField(required=False)
+
+
+class WindowForm(forms.Form):
+    """Which part of a long conversation: the one around a message, or what comes before or after it."""
+
+    around = forms.UUIDField(required=False)
+    before = forms.UUIDField(required=False)
+    after = forms.UUIDField(required=False)
+
+
+class TitleForm(forms.Form):
+    title = forms.CharField(
+        label=_("Title"),
+        max_length=TITLE_CHARACTERS,
+        error_messages={
+            "required": _("Please enter a title."),
+            "max_length": _(
+                "The title is too long: %(show_value)s characters, at most %(limit_value)s are possible."
+            ),
+        },
+    )
+
+
+class ShelfForm(forms.Form):
+    """`next`: a page of this site, to go on with."""
+
+    to = forms.TypedChoiceField(choices=Shelf.choices, coerce=Shelf)
+    next = forms.CharField(required=False)
+
+    def clean_next(self) -> str:
+        path: str = self.cleaned_data["next"]
+        return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""

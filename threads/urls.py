@@ -1,14 +1,21 @@
 from django.urls import path
 
-from threads.views import account, chat, health
+from threads.models import Shelf
+from threads.views import account, chat, health, threads
 
 app_name = "threads"
 
 urlpatterns = [
     path("", chat.home, name="home"),
     path("assistants/<slug:slug>/", chat.assistant, name="assistant"),
-    path("threads/", chat.threads, name="threads"),
+    path("threads/", threads.threads, name="threads"),
+    path("threads/archived/", threads.threads, {"shelf": Shelf.ARCHIVED}, name="archived"),
+    path("threads/deleted/", threads.threads, {"shelf": Shelf.DELETED}, name="deleted"),
     path("threads/<uuid:thread_id>/", chat.thread, name="thread"),
+    path("threads/<uuid:thread_id>/entry/", threads.entry, name="entry"),
+    path("threads/<uuid:thread_id>/title/", threads.title, name="title"),
+    path("threads/<uuid:thread_id>/shelf/", threads.shelf, name="shelf"),
+    path("threads/<uuid:thread_id>/erasure/", threads.erasure, name="erasure"),
     path("threads/<uuid:thread_id>/messages/", chat.messages, name="messages"),
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),

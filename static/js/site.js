@@ -1,7 +1,9 @@
 import "./composer.js";
 import "./elapsed.js";
+import "./escape.js";
 import "./focus.js";
 import "./menu.js";
 import "./notices.js";
 import "./scroll.js";
+import "./side_bar.js";
 import "./tables.js";

@@ -23,13 +23,15 @@ from threads.answering.database import DatabaseThread, in_database
 from threads.answering.line import Claim
 from threads.answering.listening import listen
 from threads.completions import open_http
-from threads.models import IllegalTransition, Message, State, Worker
+from threads.models import IllegalTransition, Message, State, Thread, Worker
 from threads.models.worker import heartbeat
 
 log = logging.getLogger(__name__)
 
 LONGEST_NAP = 5.0  # seconds; changes are announced, this is for those of an admin to the limits
 UNHEARD_AFTER = timedelta(seconds=5)  # a claim reaches its worker within milliseconds, or never
+REMOVE_EVERY_SECONDS = 3600.0  # what was deleted long ago
+REMOVED_AT_ONCE = 500  # conversations
 GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop; then they are handed back
 
 
@@ -152,7 +154,7 @@ class AnsweringWorker:
     async def _beat(self) -> None:
         """Say that this worker lives, and take over from those that do not."""
         interval = settings.ENVIRONMENT.recovery_seconds / 5
-        last = time.monotonic()
+        last = remove_at = time.monotonic()
         while True:
             await asyncio.sleep(interval)
             if not await self._beat_once():
@@ -164,6 +166,10 @@ class AnsweringWorker:
             if now - last < 2 * interval:
                 with contextlib.suppress(*DATABASE_AWAY):
                     await in_database(take_over)()
+            if now > remove_at:
+                remove_at = now + REMOVE_EVERY_SECONDS
+                with contextlib.suppress(*DATABASE_AWAY):
+                    await in_database(remove_deleted)()
             last = now
 
     async def _beat_once(self) -> bool:
@@ -194,6 +200,14 @@ def hand_back_all(worker: Worker) -> None:
         with contextlib.suppress(IllegalTransition):  # it was stored after all
             answer.hand_back()
     Worker.objects.filter(pk=worker.pk).delete()
+
+
+def remove_deleted() -> None:
+    """What was deleted so long ago that it can't be brought back, with all that hangs on it."""
+    gone = Thread.objects.past_undoing()[:REMOVED_AT_ONCE]
+    removed, _ = Thread.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
+    if removed:
+        log.info("removed what was deleted", extra={"action": "deleted_removed", "rows": removed})
 
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:

@@ -7,7 +7,7 @@ from threads.models.message import IllegalTransition, Message, Role, State
 from threads.models.notice import Acknowledgement, Notice
 from threads.models.slot import Slot
 from threads.models.source import Source
-from threads.models.thread import Thread
+from threads.models.thread import Shelf, Thread
 from threads.models.user import ReadingWidth, Theme, User
 from threads.models.worker import Worker
 
@@ -23,6 +23,7 @@ __all__ = [
     "ReadingWidth",
     "Reason",
     "Role",
+    "Shelf",
     "Slot",
     "Source",
     "State",

@@ -130,6 +130,7 @@ class Message(models.Model):
 
     if TYPE_CHECKING:
         waits_behind: bool  # see `MessageQuerySet.with_place`
+        question_number: int  # of a question in its conversation, from 1; see `threads.windows`
 
     class Meta:
         verbose_name = _("message")

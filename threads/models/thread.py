@@ -1,8 +1,10 @@
 import uuid
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from django.apps import apps
 from django.db import models, transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -13,18 +15,38 @@ TITLE_CHARACTERS = 80
 UNDO_DAYS = 7  # for so long a deleted conversation can be brought back
 
 
+class Shelf(models.TextChoices):
+    """Where its owner keeps a conversation."""
+
+    PINNED = "pinned", _("pinned")
+    LISTED = "listed", _("in the list")
+    ARCHIVED = "archived", _("archived")
+    DELETED = "deleted", _("deleted")
+
+
 class ThreadQuerySet(models.QuerySet["Thread"]):
     def visible_to(self, user: User) -> Self:
         """A conversation is its owner's, and nobody else's; a deleted one is nobody's."""
         return self.filter(owner=user, deleted_at=None)
 
-    def deleted_by(self, user: User) -> Self:
-        """What its owner deleted, and can still bring back."""
-        return self.filter(owner=user, deleted_at__gt=timezone.now() - timedelta(days=UNDO_DAYS))
+    def kept_for(self, user: User) -> Self:
+        """Those too that were deleted, and can still be brought back."""
+        since = timezone.now() - timedelta(days=UNDO_DAYS)
+        return self.filter(models.Q(deleted_at=None) | models.Q(deleted_at__gt=since), owner=user)
+
+    def on(self, shelf: Shelf) -> Self:
+        return self.filter(**_SHELVES[shelf])
 
     def past_undoing(self) -> Self:
         """Deleted so long ago that nothing of it may be kept."""
         return self.filter(deleted_at__lte=timezone.now() - timedelta(days=UNDO_DAYS))
+
+    def with_waiting(self) -> Self:
+        """Each with `is_waiting`: is an answer still to come?"""
+        messages = apps.get_model(
+            "threads", "Message"
+        ).objects  # Message knows Thread, not the other way round
+        return self.annotate(is_waiting=models.Exists(messages.open().filter(thread=models.OuterRef("pk"))))
 
     def newest_first(self) -> Self:
         return self.order_by("-asked_at", "-id")
@@ -34,6 +56,14 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         return self.filter(
             models.Q(asked_at__lt=thread.asked_at) | models.Q(asked_at=thread.asked_at, id__lt=thread.id)
         )
+
+
+_SHELVES: dict[Shelf, dict[str, bool]] = {
+    Shelf.PINNED: {"pinned_at__isnull": False, "deleted_at__isnull": True},
+    Shelf.LISTED: {"pinned_at__isnull": True, "archived_at__isnull": True, "deleted_at__isnull": True},
+    Shelf.ARCHIVED: {"archived_at__isnull": False, "deleted_at__isnull": True},
+    Shelf.DELETED: {"deleted_at__isnull": False},
+}
 
 
 class Thread(models.Model):
@@ -54,6 +84,9 @@ class Thread(models.Model):
     deleted_at = models.DateTimeField(null=True, help_text="It can be brought back for a while.")
 
     objects = ThreadQuerySet.as_manager()
+
+    if TYPE_CHECKING:
+        is_waiting: bool  # see `ThreadQuerySet.with_waiting`
 
     class Meta:
         verbose_name = _("conversation")
@@ -78,6 +111,10 @@ class Thread(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    def get_absolute_url(self) -> str:
+        """Of its page, at the last question."""
+        return f"{reverse('threads:thread', args=[self.pk])}#latest"
+
     @property
     def is_unread(self) -> bool:
         """An answer came while its owner was elsewhere."""
@@ -100,31 +137,22 @@ class Thread(models.Model):
         self.title = title
         self.save(update_fields=["title"])
 
-    def pin(self) -> None:
-        self.pinned_at = timezone.now()
-        self.save(update_fields=["pinned_at"])
-
-    def unpin(self) -> None:
-        self.pinned_at = None
-        self.save(update_fields=["pinned_at"])
-
-    def archive(self) -> None:
-        """Out of the list, and no longer pinned: it is found by search, and among the archived ones."""
-        self.archived_at, self.pinned_at = timezone.now(), None
-        self.save(update_fields=["archived_at", "pinned_at"])
-
-    def unarchive(self) -> None:
-        self.archived_at = None
-        self.save(update_fields=["archived_at"])
+    @property
+    def shelf(self) -> Shelf:
+        if self.deleted_at:
+            return Shelf.DELETED
+        if self.archived_at:
+            return Shelf.ARCHIVED
+        return Shelf.PINNED if self.pinned_at else Shelf.LISTED
 
     @transaction.atomic
-    def put_in_trash(self) -> None:
-        """Deleted, as its owner sees it; what waits in it is withdrawn. See `restore`."""
-        self.deleted_at = timezone.now()
-        self.save(update_fields=["deleted_at"])
-        for answer in self.messages.open():
-            answer.stop_if_waiting()
-
-    def restore(self) -> None:
-        self.deleted_at = None
-        self.save(update_fields=["deleted_at"])
+    def move(self, shelf: Shelf) -> None:
+        """Deleted, it can be brought back for `UNDO_DAYS`; what waits in it is withdrawn."""
+        now = timezone.now()
+        self.pinned_at = now if shelf == Shelf.PINNED else None
+        self.archived_at = now if shelf == Shelf.ARCHIVED else None
+        self.deleted_at = now if shelf == Shelf.DELETED else None
+        self.save(update_fields=["pinned_at", "archived_at", "deleted_at"])
+        if shelf == Shelf.DELETED:
+            for answer in self.messages.open():
+                answer.stop_if_waiting()

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from threads import failures
+from threads import failures, listing
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
 from threads.models import Message
@@ -19,6 +19,13 @@ register = template.Library()
 @register.filter
 def rendered(text: str) -> SafeString:
     return render_text(text)
+
+
+@register.filter
+def undo_of(tag: str) -> dict[str, str] | None:
+    """What a message offers to take back: where to post, and what."""
+    undo = listing.undo_of(tag)
+    return {"url": reverse("threads:shelf", args=[undo[0]]), "to": undo[1]} if undo else None
 
 
 @register.filter

@@ -11,31 +11,20 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
-from threads import answering
+from threads import answering, windows
 from threads.answering.line import standing_of
 from threads.answering.waking import Shown, read_token
-from threads.forms import PageForm, QuestionForm
+from threads.forms import QuestionForm, WindowForm
 from threads.models import Assistant, IllegalTransition, Message, Thread
 from threads.models.message import MessageQuerySet
 from threads.views.request import Request
-
-THREADS_ON_HOME = 5
-THREADS_PER_PAGE = 30
 
 
 @require_safe
 def home(request: Request) -> HttpResponse:
     """Choose an assistant, or go on where one left off."""
-    threads = Thread.objects.visible_to(request.user).newest_first().select_related("assistant")
-    return render(
-        request,
-        "threads/home.html",
-        {
-            "assistants": Assistant.objects.usable_by(request.user),
-            "threads": threads[:THREADS_ON_HOME],
-            "form": QuestionForm(),
-        },
-    )
+    context = {"assistants": Assistant.objects.usable_by(request.user), "form": QuestionForm()}
+    return render(request, "threads/home.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -56,22 +45,19 @@ def assistant(request: Request, slug: str) -> HttpResponse:
 
 
 @require_safe
-def threads(request: Request) -> HttpResponse:
-    """All of one's conversations, newest first, page by page."""
-    visible = Thread.objects.visible_to(request.user)
-    threads = visible.newest_first().select_related("assistant")
-    form = PageForm(request.GET)
-    if form.is_valid() and form.cleaned_data["before"]:
-        threads = threads.before(get_object_or_404(visible, pk=form.cleaned_data["before"]))
-    page = list(threads[: THREADS_PER_PAGE + 1])
-    context = {"threads": page[:THREADS_PER_PAGE], "has_more": len(page) > THREADS_PER_PAGE}
-    return render(request, "threads/threads.html", context)
-
-
-@require_safe
 def thread(request: Request, thread_id: UUID) -> HttpResponse:
+    """The end of the conversation, or the part that is asked for; htmx gets that part alone."""
     thread = _visible_thread(request, thread_id)
-    return _thread_page(request, thread, QuestionForm())
+    form = WindowForm(request.GET)
+    asked_for = {name: pk for name, pk in form.cleaned_data.items() if pk} if form.is_valid() else {}
+    visible = thread.messages.all()
+    part = {name: get_object_or_404(visible, pk=pk) for name, pk in asked_for.items()}
+    window = windows.window(_for_display(thread.messages.current()), **part)
+    if request.htmx:
+        return render(request, "threads/_window.html", {"thread": thread, "window": window, **asked_for})
+    if request.method == "GET":
+        thread.see()
+    return _thread_page(request, thread, QuestionForm(), window=window)
 
 
 @require_http_methods(["GET", "POST"])
@@ -92,7 +78,8 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
         return _refused(request, thread, form)
     if not request.htmx:
         return redirect(_place(answer.question or answer))
-    exchange = _for_display(thread.messages.filter(pk__in=[answer.question_id, answer.pk]))
+    exchange = list(_for_display(thread.messages.filter(pk__in=[answer.question_id, answer.pk])))
+    exchange[0].question_number = windows.asked(thread.messages.current(), before=exchange[0]) + 1
     return render(request, "threads/_exchange.html", {"exchange": exchange, "form": QuestionForm()})
 
 
@@ -108,6 +95,8 @@ def message(request: Request, message_id: UUID) -> HttpResponse:
     shown = read_token(request.GET.get("shown" if message.waits_behind else "wait", ""))
     if shown and shown == _shown_now(message):
         return HttpResponse(status=204)
+    if not message.is_open:
+        message.thread.see()
     return _message(request, message)
 
 
@@ -153,20 +142,26 @@ def _visible_thread(request: Request, thread_id: UUID) -> Thread:
     return get_object_or_404(visible, pk=thread_id)
 
 
-def _for_display(messages: QuerySet[Message]) -> QuerySet[Message]:
+def _for_display(messages: QuerySet[Message]) -> MessageQuerySet:
     """With all that a message shows, in two queries."""
     messages = cast(MessageQuerySet, messages).with_place().oldest_first()
     return messages.select_related("thread__assistant").prefetch_related("sources")
 
 
-def _thread_page(request: Request, thread: Thread, form: QuestionForm, status: int = 200) -> HttpResponse:
-    messages = list(_for_display(thread.messages.all()))
+def _thread_page(
+    request: Request,
+    thread: Thread,
+    form: QuestionForm,
+    status: int = 200,
+    window: windows.Window | None = None,
+) -> HttpResponse:
+    window = window or windows.window(_for_display(thread.messages.current()))
     context = {
         "thread": thread,
-        "thread_messages": messages,
+        "window": window,
         "form": form,
         "is_usable": thread.assistant.is_usable_by(request.user),
-        "is_waiting": any(message.is_open for message in messages),
+        "is_waiting": any(message.is_open for message in window.messages),
     }
     return render(request, "threads/thread.html", context, status=status)
 
@@ -178,4 +173,7 @@ def _refused(request: Request, thread: Thread, form: QuestionForm) -> HttpRespon
 
 
 def _place(message: Message) -> str:
-    return f"{reverse('threads:thread', args=[message.thread_id])}#message-{message.pk}"
+    """Of the message in its conversation, of which a page may show a part only."""
+    current = message.thread.messages.current()
+    query = "" if windows.is_in_the_last(current, message) else f"?around={message.pk}"
+    return f"{reverse('threads:thread', args=[message.thread_id])}{query}#message-{message.pk}"

@@ -1,0 +1,98 @@
+"""One's conversations: the list, and what one does with a conversation as a whole."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from threads import listing
+from threads.forms import PageForm, ShelfForm, TitleForm
+from threads.models import Shelf, Thread
+from threads.models.thread import UNDO_DAYS
+from threads.views.request import Request
+
+SIDE_BAR_MORE = "side-bar-more"  # id of what the next page takes the place of
+
+
+@require_safe
+def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
+    """Those on one shelf, newest first, page by page. htmx gets what follows, for the end of the list."""
+    kept = Thread.objects.kept_for(request.user)
+    form = PageForm(request.GET)
+    before = None
+    if form.is_valid() and form.cleaned_data["before"]:
+        before = get_object_or_404(kept, pk=form.cleaned_data["before"])
+    page = listing.page_of(kept, Shelf(shelf), before)
+    if request.htmx:
+        in_side_bar = request.htmx.target == SIDE_BAR_MORE
+        return render(request, "threads/_threads.html", {"page": page, "in_side_bar": in_side_bar})
+    return render(request, "threads/threads.html", {"page": page, "undo_days": UNDO_DAYS})
+
+
+@require_safe
+def entry(request: Request, thread_id: UUID) -> HttpResponse:
+    """One conversation as the side bar shows it, which asks while an answer is to come."""
+    visible = Thread.objects.visible_to(request.user).with_waiting()
+    thread = get_object_or_404(visible, pk=thread_id)
+    return render(request, "threads/_entry.html", {"thread": thread, "in_side_bar": True})
+
+
+@require_http_methods(["GET", "POST"])
+def title(request: Request, thread_id: UUID) -> HttpResponse:
+    """Rename it, in place."""
+    thread = get_object_or_404(Thread.objects.visible_to(request.user), pk=thread_id)
+    form = TitleForm(request.POST or None, initial={"title": thread.title})
+    is_cancelled = "cancel" in request.POST
+    if is_cancelled or form.is_valid():
+        if not is_cancelled:
+            thread.rename(form.cleaned_data["title"])
+        if not request.htmx:
+            return redirect(thread)
+        return render(request, "threads/_title.html", {"thread": thread, "renamed": not is_cancelled})
+    template = "threads/_title_form.html" if request.htmx else "threads/title.html"
+    return render(request, template, {"thread": thread, "form": form}, status=422 if form.is_bound else 200)
+
+
+@require_POST
+def shelf(request: Request, thread_id: UUID) -> HttpResponse:
+    """Pin, archive, delete, and take it back: put the conversation on another shelf."""
+    thread = get_object_or_404(Thread.objects.kept_for(request.user), pk=thread_id)
+    form = ShelfForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    before, now = thread.shelf, form.cleaned_data["to"]
+    thread.move(now)
+    if now in (Shelf.PINNED, Shelf.LISTED):
+        messages.success(request, _said(before, now))
+        return redirect(thread)
+    # The way back goes along with the message; see _messages.html.
+    messages.success(request, _said(before, now), extra_tags=listing.undo_tag(thread, before))
+    return redirect(form.cleaned_data["next"] or reverse("threads:home"))
+
+
+@require_POST
+def erasure(request: Request, thread_id: UUID) -> HttpResponse:
+    """For good; only what was deleted before."""
+    deleted = Thread.objects.kept_for(request.user).on(Shelf.DELETED)
+    get_object_or_404(deleted, pk=thread_id).delete()
+    messages.success(request, _("The conversation has been removed for good."))
+    return redirect("threads:deleted")
+
+
+def _said(before: Shelf, now: Shelf) -> str:
+    if now == Shelf.LISTED:
+        return {
+            Shelf.PINNED: _("The conversation is no longer pinned."),
+            Shelf.ARCHIVED: _("The conversation is back in the list."),
+            Shelf.DELETED: _("The conversation has been brought back."),
+            Shelf.LISTED: _("The conversation is in the list."),
+        }[before]
+    return {
+        Shelf.PINNED: _("The conversation has been pinned."),
+        Shelf.ARCHIVED: _("The conversation has been archived."),
+        Shelf.DELETED: _("The conversation has been deleted."),
+    }[now]
