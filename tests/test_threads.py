@@ -318,7 +318,8 @@ def test_long_conversation_opens_at_its_end(client: Client, start: Start) -> Non
 def test_earlier_parts_follow_one_another_to_the_beginning(client: Client, start: Start) -> None:
     thread = start()
     long_thread(thread, 40)
-    page, seen = page_of(client.get(url("thread", thread.pk))), []
+    seen: list[int] = []
+    page = page_of(client.get(url("thread", thread.pk)))
     while link := page.select_one("#earlier a"):
         page = page_of(client.get(str(link["hx-get"]), headers=HTMX))
         assert page.select("html, #composer, #later") == []

@@ -47,7 +47,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
     field.removeAttribute("aria-invalid");
     if (field.value === sent) field.value = "";
   }
-  count(field);
+  field.dispatchEvent(new Event("input", { bubbles: true })); // it is counted, and kept
 });
 
 document.addEventListener("input", (event) => {

@@ -29,7 +29,8 @@ document.addEventListener("htmx:afterSwap", () => {
   if (!stays) return;
   const { message, top, focused } = stays;
   stays = undefined;
-  if (focused) message.previousElementSibling.focus({ preventScroll: true });
+  const all = [...document.querySelectorAll("article")];
+  if (focused) all[all.indexOf(message) - 1]?.focus({ preventScroll: true });
   // Browsers that keep the place by themselves have done so by then.
   requestAnimationFrame(() => scrollBy({ top: message.getBoundingClientRect().top - top, behavior: "instant" }));
 });

@@ -1,4 +1,7 @@
+import "./announce.js";
+import "./back.js";
 import "./composer.js";
+import "./draft.js";
 import "./elapsed.js";
 import "./escape.js";
 import "./focus.js";

@@ -1,0 +1,350 @@
+"""The side bar, the list, long conversations, drafts: with and without JavaScript."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_accessibility import both, page_in, violations  # noqa: F401 a fixture
+from tests.browser.test_chat import QUESTION, answers, ask
+from tests.conftest import PASSWORD, answer_of
+from tests.test_threads import long_thread
+from threads.models import Message, Role, Shelf, State, Thread, User
+
+pytestmark = pytest.mark.usefixtures("sandbox", "assistant")
+
+Start = Callable[..., Thread]
+Open = Callable[..., Page]
+WIDE = {"width": 1440, "height": 900}
+TOP_OF = "article => article.getBoundingClientRect().top"
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no-script"])
+def page_either(request: pytest.FixtureRequest, open_browser: Open, asker: User) -> Page:
+    return open_browser(asker, java_script_enabled=request.param)
+
+
+@pytest.fixture
+def finished(start: Start) -> Callable[[str], Thread]:
+    """A conversation whose answer is there, and was seen."""
+
+    def finished(text: str) -> Thread:
+        thread = start(text)
+        answer = answer_of(thread)
+        while answer.state != State.DONE:  # the worker of the site may be quicker
+            answer.refresh_from_db()
+        thread.refresh_from_db()
+        thread.see()
+        return thread
+
+    return finished
+
+
+@pytest.fixture
+def many(asker: User, finished: Callable[[str], Thread]) -> list[Thread]:
+    first = finished("Frage 0")
+    now = timezone.now()
+    return Thread.objects.bulk_create(
+        Thread(
+            owner=asker,
+            assistant=first.assistant,
+            title=f"Frage {number}",
+            client_token=uuid.uuid4(),
+            asked_at=now - timedelta(hours=number),
+        )
+        for number in range(1, 80)
+    )
+
+
+def test_conversation_is_renamed_pinned_archived_and_deleted(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page, thread = page_either, finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    page.locator(".thread-rename").click()
+    page.get_by_label("Titel").fill("Probezeit")
+    page.get_by_role("button", name="Speichern").click()
+    expect(page.locator(".thread-head h1")).to_have_text("Probezeit")
+    for button, shelf in (("Anheften", Shelf.PINNED), ("Archivieren", Shelf.ARCHIVED)):
+        page.locator(".thread-menu summary").click()
+        page.locator(".thread-menu").get_by_role("button", name=button, exact=True).click()
+        expect(page.locator("main .notice")).to_be_visible()
+        thread.refresh_from_db()
+        assert (thread.title, thread.shelf) == ("Probezeit", shelf)
+    page.goto("/threads/archived/")
+    page.locator(".thread-menu summary").click()
+    page.get_by_role("button", name="Löschen", exact=True).click()
+    expect(page).to_have_url(re.compile("/threads/archived/$"))
+    page.get_by_role("button", name="Rückgängig").click()
+    expect(page.locator("main .notice")).to_be_visible()
+    thread.refresh_from_db()
+    assert thread.shelf == Shelf.ARCHIVED
+
+
+def test_escape_gives_up_renaming_and_focus_stays_near(page: Page, finished: Callable[[str], Thread]) -> None:
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    page.locator(".thread-rename").click()
+    field = page.get_by_label("Titel")
+    expect(field).to_be_focused()
+    field.fill("Anders")
+    field.press("Escape")
+    expect(page.locator(".thread-head h1")).to_have_text("Was gilt?")
+    expect(page.locator("#title")).to_be_focused()
+    thread.refresh_from_db()
+    assert thread.title == "Was gilt?"
+
+
+def test_renaming_changes_the_side_bar_and_the_title_of_the_window(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread]
+) -> None:
+    page = open_browser(asker, viewport=WIDE)
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.locator(".thread-rename").click()
+    page.get_by_label("Titel").fill("Probezeit")
+    page.get_by_label("Titel").press("Enter")
+    expect(page.locator(".side-bar [aria-current]")).to_have_text("Probezeit")
+    expect(page).to_have_title(re.compile("^Probezeit"))
+
+
+def test_list_loads_more_as_one_scrolls(open_browser: Open, asker: User, many: list[Thread]) -> None:
+    page = open_browser(asker, viewport=WIDE)
+    page.goto("/threads/")
+    rows = page.locator("main .threads-row")
+    while rows.count() < 80:
+        count = rows.count()
+        page.mouse.wheel(0, 20_000)
+        expect(rows.nth(count)).to_be_attached()
+    assert len(set(rows.locator(".threads-title").all_inner_texts())) == 80
+    page.goto("/")
+    entries = page.locator(".side-bar li")
+    expect(entries).to_have_count(30)
+    page.locator(".side-bar .more").scroll_into_view_if_needed()
+    expect(entries.nth(30)).to_be_attached()
+
+
+def test_list_has_pages_without_script(open_browser: Open, asker: User, many: list[Thread]) -> None:
+    page = open_browser(asker, java_script_enabled=False)
+    page.goto("/threads/")
+    page.get_by_role("link", name="Ältere Unterhaltungen").click()
+    expect(page.locator("main .threads-row").first).to_contain_text("Frage 30")
+
+
+def test_answer_that_comes_elsewhere_marks_its_conversation(
+    open_browser: Open, asker: User, start: Start
+) -> None:
+    page = open_browser(asker, viewport=WIDE)
+    thread = start(f"{QUESTION} !sandbox slow 3s")
+    page.goto("/")
+    page.evaluate("document.addEventListener('thread:answered', () => { document.title = 'told'; })")
+    entry = page.locator(f"#entry-{thread.pk}")
+    expect(entry.locator(".mark-waiting")).to_be_attached()
+    expect(entry.locator("[data-unread]")).to_be_attached()
+    expect(page).to_have_title("told")
+    entry.get_by_role("link").click()
+    expect(page.locator(".mark")).to_have_count(0)
+
+
+# --- long conversations ---
+
+
+def test_long_conversation_opens_at_its_end_and_loads_upwards_without_jumping(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = _long(finished("Frage 1"))
+    page.goto(thread.get_absolute_url())
+    questions = page.locator("article[data-role=user]")
+    expect(questions.last).to_be_in_viewport()
+    expect(questions).to_have_count(15)
+    page.mouse.move(600, 300)
+    first = page.locator("article").first.element_handle()
+    assert first
+    page.evaluate("scrollTo({ top: 650, behavior: 'instant' })")
+    before = first.evaluate(TOP_OF)
+    page.evaluate("scrollTo({ top: 500, behavior: 'instant' })")  # near enough: earlier ones are loaded
+    expect(questions).to_have_count(30)
+    page.wait_for_timeout(200)
+    assert abs(first.evaluate(TOP_OF) - before - 150) <= 1
+
+
+def test_earlier_questions_come_by_keyboard_and_are_read_from_there(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = _long(finished("Frage 1"))
+    page.goto(thread.get_absolute_url())
+    first = page.locator("article").first.get_attribute("id")
+    page.locator("#earlier a").evaluate("link => link.focus({ preventScroll: true })")
+    page.keyboard.press("Enter")
+    expect(page.locator("article[data-role=user]")).to_have_count(30)
+    focused = page.locator("article:focus")
+    expect(focused).to_contain_text("Antwort 45")
+    assert first == f"message-{thread.messages.get(content='Frage 46').pk}"
+
+
+def test_link_to_a_message_opens_its_part_and_goes_on_to_the_end(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = _long(finished("Frage 1"))
+    message = thread.messages.get(content="Frage 20")
+    page_either.goto(f"/messages/{message.pk}/")
+    expect(page_either.locator(f"#message-{message.pk}")).to_be_in_viewport()
+    page_either.get_by_role("link", name="Zur letzten Frage").click()
+    expect(page_either.locator("article[data-role=user]").last).to_contain_text("Frage 60")
+    expect(page_either.locator("#composer")).to_be_visible()
+
+
+def _long(thread: Thread) -> Thread:
+    thread.messages.all().delete()
+    question = Message.objects.create(
+        thread=thread, position=1, role=Role.USER, state=State.DONE, content="Frage 1"
+    )
+    Message.objects.create(
+        thread=thread, position=2, role=Role.ASSISTANT, state=State.ANSWERING, question=question
+    )
+    long_thread(thread, 60)
+    return thread
+
+
+# --- drafts, going back ---
+
+
+def test_draft_survives_reload_and_other_pages_and_ends_when_it_is_sent(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = finished("Was gilt?")
+    box = page.get_by_role("textbox", name="Ihre Frage")
+    page.goto(f"/threads/{thread.pk}/")
+    box.fill("Und was gilt, wenn")
+    page.reload()
+    expect(box).to_have_value("Und was gilt, wenn")
+    page.goto("/threads/")
+    page.goto("/")
+    expect(box).to_have_value("")
+    page.goto(f"/threads/{thread.pk}/")
+    expect(box).to_have_value("Und was gilt, wenn")
+    box.press("Enter")
+    expect(answers(page)).to_have_count(2)
+    page.reload()
+    expect(box).to_have_value("")
+
+
+def test_draft_is_its_writers_alone(page: Page, start: Start, colleague: User) -> None:
+    page.goto("/")
+    page.get_by_role("textbox", name="Ihre Frage").fill("Vertraulich")
+    page.get_by_text("Konto").click()
+    page.get_by_role("button", name="Abmelden").click()
+    page.get_by_label("E-Mail").fill(colleague.email)
+    page.get_by_label("Passwort").fill(PASSWORD)
+    page.get_by_role("button", name="Anmelden").click()
+    expect(page.get_by_role("textbox", name="Ihre Frage")).to_have_value("")
+    assert "Vertraulich" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+def test_going_back_shows_what_has_come_since(page_either: Page) -> None:
+    page = page_either
+    page.goto("/")
+    ask(page, QUESTION)
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    ask(page, "Und danach?")
+    expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
+    page.goto("/threads/")
+    page.go_back()
+    expect(answers(page)).to_have_count(2)
+    expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
+
+
+# --- screen readers ---
+
+# What a live region tells, by the rules of ARIA: what is added below the nearest aria-live that is not "off".
+LISTEN = """
+window.told = [];
+new MutationObserver((records) => {
+  for (const { target, addedNodes } of records) for (const node of addedNodes) {
+    const element = node.nodeType === 1 ? node : target;
+    const region = element.closest("[aria-live], [role=log], [role=status], [role=alert]");
+    if (region && region.getAttribute("aria-live") !== "off" && node.textContent.trim()) {
+      window.told.push(node.textContent.replace(/\\s+/g, " ").trim());
+    }
+  }
+}).observe(document, { subtree: true, childList: true });
+"""
+
+
+def test_question_and_answer_are_told_once_and_how_it_fares(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    page.evaluate(LISTEN)
+    ask(page, f"{QUESTION} !sandbox slow 3s")
+    expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
+    told: list[str] = page.evaluate("window.told")
+    assert sum("Kündigungsfristen gelten" in text for text in told) == 1
+    assert told.count("Ihre Frage wird beantwortet.") == 1
+    assert sum("§ 622 Abs. 3" in text for text in told) == 1
+    assert not any("in der Reihe" in text or "Position" in text for text in told)
+
+
+def test_earlier_questions_are_told_to_nobody(page: Page, finished: Callable[[str], Thread]) -> None:
+    thread = _long(finished("Frage 1"))
+    page.goto(f"/threads/{thread.pk}/")
+    page.evaluate(LISTEN)
+    page.locator("#earlier a").click()
+    expect(page.locator("article[data-role=user]")).to_have_count(30)
+    assert page.evaluate("window.told") == []
+
+
+# --- everybody ---
+
+
+@both
+def test_lists_and_menus(page_in: Open, asker: User, many: list[Thread]) -> None:  # noqa: F811
+    page = page_in(asker, viewport=WIDE)
+    for shelf, thread in zip(Shelf, many, strict=False):
+        thread.move(shelf)
+    for path in (
+        "/",
+        "/threads/",
+        "/threads/archived/",
+        "/threads/deleted/",
+        f"/threads/{many[9].pk}/title/",
+    ):
+        page.goto(path)
+        assert violations(page) == [], path
+    page.goto("/threads/")
+    page.locator(".thread-menu summary").first.click()
+    assert violations(page) == []
+    page.goto(f"/threads/{many[9].pk}/")
+    page.locator(".thread-rename").click()
+    page.locator("#title-field").wait_for()
+    assert violations(page) == []
+    page.locator(".thread-menu summary").click()
+    page.locator(".thread-menu").get_by_role("button").last.click()
+    page.locator("main .notice").wait_for()
+    assert violations(page) == []
+
+
+@both
+def test_part_of_a_long_conversation(page_in: Open, asker: User, finished: Callable[[str], Thread]) -> None:  # noqa: F811
+    thread = _long(finished("Frage 1"))
+    page = page_in(asker, viewport=WIDE)
+    page.goto(f"/messages/{thread.messages.get(content='Frage 30').pk}/")
+    assert violations(page) == []
+
+
+def test_lists_are_no_wider_than_the_window(open_browser: Open, asker: User, many: list[Thread]) -> None:
+    many[0].rename("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
+    page = open_browser(asker, viewport={"width": 320, "height": 700})
+    for path in (
+        "/",
+        "/threads/",
+        "/threads/deleted/",
+        f"/threads/{many[0].pk}/",
+        f"/threads/{many[0].pk}/title/",
+    ):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
