@@ -28,6 +28,7 @@ build: $(UV) ## what production needs: packages, translations, static files
 
 bench: setup browser ## the benchmarks; their figures stand in the README
 	$(RUN) python -m benchmarks.page_weight
+	$(RUN) python -m benchmarks.paint
 	$(RUN) python -m benchmarks.latency
 	$(RUN) python -m benchmarks.waiting
 	$(RUN) python -m benchmarks.budget
