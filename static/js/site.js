@@ -1,3 +1,4 @@
+import "./citation.js";
 import "./composer.js";
 import "./elapsed.js";
 import "./focus.js";
