@@ -14,6 +14,8 @@ from threads.laws import Laws, Named, arabic, is_qualified
 
 MOST_LINKS = 200  # in one text: so many nobody follows, and each makes the page longer
 _MOST_READ = 2_000  # citations of one text
+_LONGEST_TEXT = 100_000  # characters: a longer text has links at its beginning only
+_MOST_PLACES = 100  # of one chain
 _LONGEST_SECTION = 300  # characters of a source's section
 _HIGHEST_PARAGRAPH = 60  # what is higher after "§ 622 Abs. 3, " is another §, not another Absatz
 
@@ -104,11 +106,11 @@ class Quoted:
     def __init__(self, sources: Iterable[tuple[str, str]]) -> None:
         sources = list(sources)
         self.laws = Laws(title for title, _section in sources)
-        self._places: dict[tuple[str, str, str], list[tuple[int, Levels]]] = {}
+        self._places: dict[tuple[str, str, str], list[tuple[int, dict[str, str]]]] = {}
         for index, (title, section) in enumerate(sources):
             for place in _quoted_by(title, section, self.laws):
                 key = (place.law, place.kind, place.number)
-                self._places.setdefault(key, []).append((index, place.levels))
+                self._places.setdefault(key, []).append((index, dict(place.levels)))
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -142,8 +144,7 @@ class Quoted:
         """The one source that quotes it: of several the more exact one, of equally good ones none."""
         wanted = dict(citation.levels)
         best: dict[int, tuple[int, bool]] = {}  # source: how many levels agree, and whether it has no others
-        for source, levels in self._places.get((citation.law, citation.kind, citation.number), ()):
-            quoted = dict(levels)
+        for source, quoted in self._places.get((citation.law, citation.kind, citation.number), ()):
             agreeing = [level for level in wanted if level in quoted]
             is_exact = len(agreeing) == len(quoted)
             if any(wanted[level] != quoted[level] for level in agreeing):
@@ -180,7 +181,7 @@ def _quoted_by(title: str, section: str, laws: Laws) -> list[Citation]:
 def chains(text: str, laws: Laws) -> Iterator[list[Citation | None]]:
     """The places that are named together, with the law that is named after them; None: an uncertain one."""
     sign = _SIGN.search(text)
-    while sign:
+    while sign and sign.start() < _LONGEST_TEXT:
         places, end = _read_places(text, sign)
         law = laws.at(text, end, with_article=True) if places else None
         if law:
@@ -228,7 +229,9 @@ class _Reader:
         self.at = sign.end()
         if not self._sign(sign):
             return
-        while self._level() or self._next() or self._sign_without_connector():
+        while len(self.places) < _MOST_PLACES and (
+            self._level() or self._next() or self._sign_without_connector()
+        ):
             self.places[-1].end = self.at
 
     def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
@@ -255,6 +258,7 @@ class _Reader:
         is_certain = True
         if letter == "ff":
             letter = ""
+            self.at += self.text[self.at : self.at + 1] == "."
         elif letter == "f" and self.text[self.at : self.at + 1] == ".":
             is_certain = False  # § 7f, or § 7 and the following?
         elif not letter and (spaced := _SPACED_LETTER.match(self.text, self.at)):
@@ -267,8 +271,10 @@ class _Reader:
 
     def _sign_without_connector(self) -> bool:
         """“Art. 229 § 5 EGBGB”: what is meant is neither the article alone nor the section."""
-        sign = _SIGN.match(self.text, _skip_space(self.text, self.at))
+        before = self.at
+        sign = _SIGN.match(self.text, _skip_space(self.text, before))
         if not sign or not self._sign(sign):
+            self.at = before
             return False
         self.places[-1].is_certain = self.places[-2].is_certain = False
         return True
