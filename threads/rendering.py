@@ -1,11 +1,24 @@
 """Hostile text to safe HTML: the one place that marks anything safe."""
 
 import re
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import nh3
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from threads.citations import MOST_LINKS, Link, Quoted
+
+if TYPE_CHECKING:
+    from threads.models import Message, Source
 
 # CommonMark and tables. Line breaks stay line breaks, HTML stays visible text, images stay the text they were
 # written as (an image is a request to somebody else's server), nothing is replaced or "improved".
@@ -22,10 +35,29 @@ _TAGS = {
     *("ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
 }
 _CONTAINERS = {"blockquote_open", "list_item_open"}
+_REL = "noopener noreferrer nofollow"  # of links in a text
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 # What has more is shown as plain text: parsing it would take long, at each view of the page.
 LONGEST_MARKDOWN = 40_000  # characters
 MOST_CELLS = 5_000  # of all tables together
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place in an answer's text that refers to a source: the `id` of its link, and what stands there.
+
+    `count` tells places with the same text apart.
+    """
+
+    id: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class RenderedAnswer:
+    html: SafeString
+    references: Mapping[UUID, tuple[Reference, ...]]  # to each source that is referred to by name, in order
 
 
 def render_text(text: str) -> SafeString:
@@ -33,26 +65,182 @@ def render_text(text: str) -> SafeString:
 
     Headings begin at the third level, above are the page's own, and skip none.
     """
+    return _render(text, _Citations())
+
+
+def render_answer(message: "Message") -> RenderedAnswer:
+    """Its text, where what names a statute that one of its sources quotes is a link to that source.
+
+    The link leads into the source's `<details>`, which browsers open then, to the element `quote-<id>`.
+    """
+    sources = list(message.sources.all())
+    citations = _Citations(message, sources)
+    html = _render(message.content, citations)
+    return RenderedAnswer(html, citations.references())
+
+
+class _Citations:
+    """The links of one text. While it is rendered they carry a secret: nothing in the text can pass for one."""
+
+    def __init__(self, message: "Message | None" = None, sources: "Sequence[Source]" = ()) -> None:
+        self.message = message
+        self.sources = sources
+        self.quoted = Quoted((source.document_title, source.section) for source in sources)
+        self.found: list[tuple[Source, str]] = []
+        self.secret = secrets.token_hex(16)
+
+    def links(self, text: str) -> list[Link]:
+        return self.quoted.links(text, MOST_LINKS - len(self.found))
+
+    def add(self, link: Link, text: str) -> int:
+        """Its number."""
+        self.found.append((self.sources[link.source], " ".join(text[link.start : link.end].split())))
+        return len(self.found) - 1
+
+    def href(self, number: int) -> str:
+        return f"#{self.secret}-{number}"
+
+    def id_of(self, number: int) -> str:
+        return f"citation-{self.message.pk if self.message else ''}-{number + 1}"
+
+    def start_tag(self, number: int) -> SafeString:
+        source, _text = self.found[number]
+        return format_html(
+            '<a class="citation" id="{}" href="#quote-{}" title="{}">',
+            self.id_of(number),
+            source.pk,
+            gettext("Open source %(number)s") % {"number": source.position},
+        )
+
+    def references(self) -> dict[UUID, tuple[Reference, ...]]:
+        counts: Counter[tuple[UUID, str]] = Counter()
+        found: dict[UUID, tuple[Reference, ...]] = {}
+        for number, (source, text) in enumerate(self.found):
+            counts[source.pk, text] += 1
+            reference = Reference(self.id_of(number), text, counts[source.pk, text])
+            found[source.pk] = (*found.get(source.pk, ()), reference)
+        return found
+
+    def complete(self, html: str) -> str:
+        """With the links' own tags in place of those that the sanitizer let through."""
+        if not self.found:
+            return html
+        own = rf'<a href="#{self.secret}-(\d+)" rel="{_REL}">'
+        return re.sub(own, lambda match: self.start_tag(int(match[1])), html)
+
+
+def _render(text: str, citations: _Citations) -> SafeString:
     if len(text) > LONGEST_MARKDOWN or _count_cells(text) > MOST_CELLS:
-        return _as_it_is(text)
+        return _as_it_is(text, citations)
     tokens = _markdown.parse(text)
     if any(token.type in _CONTAINERS and token.level >= _DEEPEST - 1 for token in tokens):
-        return _as_it_is(text)
+        return _as_it_is(text, citations)
     _fit_headings(tokens)
+    for token in tokens:
+        if token.type == "inline" and token.children and citations.quoted:
+            token.children = _linked(token.children, citations)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
-    return mark_safe(  # noqa: S308 sanitized
-        nh3.clean(
-            html,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            url_schemes={"https", "http", "mailto"},
-            link_rel="noopener noreferrer nofollow",
-        )
+    html = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"https", "http", "mailto"},
+        link_rel=_REL,
     )
+    return mark_safe(citations.complete(html))  # noqa: S308 sanitized
 
 
-def _as_it_is(text: str) -> SafeString:
-    return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 escaped
+def _as_it_is(text: str, citations: _Citations) -> SafeString:
+    pieces: list[str] = []
+    at = 0
+    for link in citations.links(text):
+        number = citations.add(link, text)
+        words = nh3.clean_text(text[link.start : link.end])
+        pieces += [nh3.clean_text(text[at : link.start]), citations.start_tag(number), words, "</a>"]
+        at = link.end
+    pieces.append(nh3.clean_text(text[at:]))
+    return mark_safe(f"<pre>{''.join(pieces)}</pre>")  # noqa: S308 escaped
+
+
+_NO_TEXT = "\ufffc"  # stands for what no citation runs over: code, and links
+
+
+def _linked(tokens: list[Token], citations: _Citations) -> list[Token]:
+    """What stands in one paragraph, heading or cell, with links around the citations."""
+    texts = list(_texts(tokens))
+    text = "".join(texts)
+    links = citations.links(text)
+    if not links:
+        return tokens
+    tokens = _cut(tokens, texts, {at for link in links for at in (link.start, link.end)})
+    texts = list(_texts(tokens))
+    starts: dict[int, int] = {}  # where in the text: the first token with text from there on
+    ends: dict[int, int] = {}
+    at = 0
+    for index, piece in enumerate(texts):
+        if piece:
+            starts[at] = index
+            at += len(piece)
+            ends[at] = index + 1
+    opening: dict[int, Token] = {}
+    closing: dict[int, Token] = {}
+    for link in links:
+        span = _balanced(tokens, starts[link.start], ends[link.end])
+        if span:
+            href = citations.href(citations.add(link, text))
+            opening[span[0]] = Token("link_open", "a", 1, attrs={"href": href})
+            closing[span[1]] = Token("link_close", "a", -1)
+    result: list[Token] = []
+    for index, token in enumerate([*tokens, None]):
+        result += [added[index] for added in (closing, opening) if index in added]
+        if token:
+            result.append(token)
+    return result
+
+
+def _texts(tokens: Sequence[Token]) -> Iterator[str]:
+    """What each token adds to the text that is read."""
+    in_links = 0
+    for token in tokens:
+        in_links += token.nesting if token.type in ("link_open", "link_close") else 0
+        if token.type == "text" and not in_links:
+            yield token.content
+        elif token.type in ("softbreak", "hardbreak") and not in_links:
+            yield "\n"
+        else:
+            yield "" if token.nesting and not token.type.startswith("link") else _NO_TEXT
+
+
+def _cut(tokens: list[Token], texts: list[str], places: set[int]) -> list[Token]:
+    """Tokens of text end where a link begins or ends."""
+    result: list[Token] = []
+    start = 0
+    for token, text in zip(tokens, texts, strict=True):
+        within = sorted(place - start for place in places if start < place < start + len(text))
+        start += len(text)
+        if not within:
+            result.append(token)
+            continue
+        for begin, end in zip([0, *within], [*within, len(text)], strict=True):
+            result.append(token.copy(content=text[begin:end]))
+    return result
+
+
+def _balanced(tokens: list[Token], start: int, end: int) -> tuple[int, int] | None:
+    """Around the same, but so that what is opened in it is closed in it: “**§ 622** BGB” with its asterisks."""
+    depth = lowest = 0
+    for token in tokens[start:end]:
+        depth += token.nesting
+        lowest = min(lowest, depth)
+    for _ in range(-lowest):
+        if start == 0 or tokens[start - 1].nesting != 1 or tokens[start - 1].type == "link_open":
+            return None
+        start -= 1
+    for _ in range(depth - lowest):
+        if end == len(tokens) or tokens[end].nesting != -1 or tokens[end].type == "link_close":
+            return None
+        end += 1
+    return start, end
 
 
 def _count_cells(text: str) -> int:

@@ -1,5 +1,6 @@
 import "./announce.js";
 import "./back.js";
+import "./citation.js";
 import "./composer.js";
 import "./draft.js";
 import "./elapsed.js";

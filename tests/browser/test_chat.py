@@ -44,7 +44,7 @@ def test_employee_signs_in_and_gets_an_answer_with_its_sources(
     expect(source.locator("blockquote")).to_be_hidden()
     source.locator("summary").click()
     expect(source.locator("blockquote")).to_contain_text("zwei Wochen")
-    expect(source.get_by_role("link")).to_have_attribute(
+    expect(source.get_by_role("link", name="Dokument öffnen")).to_have_attribute(
         "href", re.compile(r"^https://products\.haufe\.de/PI1/document/.+auth_realm=haufepublic$")
     )
 

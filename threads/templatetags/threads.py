@@ -1,5 +1,7 @@
 import math
+from collections.abc import Mapping
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import template
 from django.urls import reverse
@@ -10,8 +12,9 @@ from django.utils.translation import gettext, ngettext
 from threads import failures, listing
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
-from threads.models import Message
-from threads.rendering import render_text
+from threads.models import Message, Source
+from threads.rendering import Reference, RenderedAnswer, render_text
+from threads.rendering import render_answer as rendered_answer
 
 register = template.Library()
 
@@ -19,6 +22,17 @@ register = template.Library()
 @register.filter
 def rendered(text: str) -> SafeString:
     return render_text(text)
+
+
+@register.simple_tag
+def render_answer(message: Message) -> RenderedAnswer:
+    return rendered_answer(message)
+
+
+@register.filter
+def to_source(references: Mapping[UUID, tuple[Reference, ...]], source: Source) -> tuple[Reference, ...]:
+    """Those of an answer's references that are to `source`; none, where a page has not rendered the answer."""
+    return references.get(source.pk, ()) if references else ()
 
 
 @register.filter
