@@ -1,8 +1,10 @@
 """Hostile text to safe HTML: the one place that marks anything safe."""
 
 import re
+from collections.abc import Iterable
 
 import nh3
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -26,6 +28,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 # What has more is shown as plain text: parsing it would take long, at each view of the page.
 LONGEST_MARKDOWN = 40_000  # characters
 MOST_CELLS = 5_000  # of all tables together
+_MARK, _END_OF_MARK = mark_safe("<mark>"), mark_safe("</mark>")
 
 
 def render_text(text: str) -> SafeString:
@@ -48,6 +51,15 @@ def render_text(text: str) -> SafeString:
             url_schemes={"https", "http", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
+    )
+
+
+def render_passage(pieces: Iterable[tuple[str, bool]]) -> SafeString:
+    """Plain text; the pieces of which it is so are marked. What is marked is told apart from the text, not in it."""
+    return format_html_join(
+        "",
+        "{}{}{}",
+        ((_MARK, text, _END_OF_MARK) if is_marked else ("", text, "") for text, is_marked in pieces),
     )
 
 

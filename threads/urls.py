@@ -1,6 +1,6 @@
 from django.urls import path
 
-from threads.views import account, chat, health
+from threads.views import account, chat, health, search
 
 app_name = "threads"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
+    path("search/", search.search, name="search"),
     path("account/language/", account.language, name="language"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),

@@ -11,7 +11,8 @@ from threads import failures
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
 from threads.models import Message
-from threads.rendering import render_text
+from threads.rendering import render_passage, render_text
+from threads.search import Passage
 
 register = template.Library()
 
@@ -19,6 +20,11 @@ register = template.Library()
 @register.filter
 def rendered(text: str) -> SafeString:
     return render_text(text)
+
+
+@register.filter
+def marked(passage: Passage) -> SafeString:
+    return render_passage((piece.text, piece.is_marked) for piece in passage)
 
 
 @register.filter
