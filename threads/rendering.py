@@ -3,13 +3,13 @@
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import nh3
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 from markdown_it import MarkdownIt
@@ -40,6 +40,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 # What has more is shown as plain text: parsing it would take long, at each view of the page.
 LONGEST_MARKDOWN = 40_000  # characters
 MOST_CELLS = 5_000  # of all tables together
+_MARK, _END_OF_MARK = mark_safe("<mark>"), mark_safe("</mark>")
 
 
 @dataclass(frozen=True)
@@ -241,6 +242,15 @@ def _balanced(tokens: list[Token], start: int, end: int) -> tuple[int, int] | No
             return None
         end += 1
     return start, end
+
+
+def render_passage(pieces: Iterable[tuple[str, bool]]) -> SafeString:
+    """Plain text; the pieces of which it is so are marked. What is marked is told apart from the text, not in it."""
+    return format_html_join(
+        "",
+        "{}{}{}",
+        ((_MARK, text, _END_OF_MARK) if is_marked else ("", text, "") for text, is_marked in pieces),
+    )
 
 
 def _count_cells(text: str) -> int:

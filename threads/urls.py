@@ -1,7 +1,7 @@
 from django.urls import path
 
 from threads.models import Shelf
-from threads.views import account, chat, health, threads
+from threads.views import account, chat, health, search, threads
 
 app_name = "threads"
 
@@ -20,6 +20,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
+    path("search/", search.search, name="search"),
     path("account/language/", account.language, name="language"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),

@@ -126,6 +126,8 @@ class Message(models.Model):
     intent = models.TextField(blank=True)
     legal_notice = models.TextField(blank=True, help_text="What was shown; empty: none was.")
 
+    # and `words`, here and with sources, which only search knows: see the migration `0007_search`
+
     objects = MessageQuerySet.as_manager()
 
     if TYPE_CHECKING:

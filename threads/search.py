@@ -1,0 +1,330 @@
+"""Searching one's own questions, answers and sources.
+
+What is looked for is read as people write it: words, each found by its beginning ("Kündigung" finds
+"Kündigungsfristen"), phrases in quotation marks, and a minus before what is not to be there. A number is found
+whole: "6" is not "622". A hit is a message: a question, or an answer that has everything in its text, or in
+one of its sources.
+
+The words of each message and source stand, stemmed in German and in English, in a column that PostgreSQL keeps
+(see the migration `0007_search`). There is no index on them. One's own conversations are walked through instead:
+who has 500 messages waits some milliseconds for that, however many others have, whatever is looked for; an index
+of everybody's words would have to read all that begin with "a" first.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate, pairwise
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import BooleanField, Expression, TextField
+from django.db.models.expressions import RawSQL
+
+from threads.models import Assistant, Message, Role, Source, Thread, User
+
+HITS_PER_PAGE = 20
+SOURCES_PER_HIT = 3  # whose passages are shown
+MAX_WORDS = 16
+PASSAGE_CHARACTERS = 280
+AROUND_MARK_CHARACTERS = 70
+LONGEST_CUT_WORD = 30
+
+# As the database's `search_text` has it: these become spaces, those go.
+_SIGNS = re.compile(
+    "[\x00-/:-@\\[-`{-\u00bf×÷\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
+)
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_SEARCHED_CHARACTERS = 100_000
+
+_QUOTATION_MARKS = dict.fromkeys(map(ord, "„“”«»"), '"')
+_TERM = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
+
+# No text that was searched has one of these: they are signs.
+_BEGIN, _END = "\x02", "\x03"
+
+
+# --- what is looked for ---
+
+
+@dataclass(frozen=True)
+class Term:
+    """Words that follow each other; `is_whole` in a phrase, else the last may be the beginning of one."""
+
+    words: tuple[str, ...]
+    is_whole: bool
+    is_excluded: bool
+
+    @property
+    def tsquery(self) -> str:
+        """In PostgreSQL's notation, which these words can't break: they hold no signs."""
+        *former, last = (f"'{word}'" for word in self.words)
+        by_beginning = "" if self.is_whole or self.words[-1].isdecimal() else ":*"
+        return " <-> ".join([*former, f"{last}{by_beginning}"])
+
+
+@dataclass(frozen=True)
+class Query:
+    terms: Sequence[Term]
+    assistant: Assistant | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    with_notice: bool = False
+
+
+def terms_of(text: str) -> list[Term]:
+    """Without what has no words: an empty list where there is nothing but signs."""
+    terms = []
+    for found in _TERM.finditer(text.translate(_QUOTATION_MARKS)):
+        is_phrase = found["phrase"] is not None
+        words = tuple(_SIGNS.sub(" ", (found["phrase"] or found["word"] or "").translate(_UNSEEN)).split())
+        if words:
+            terms.append(Term(words, is_phrase, is_excluded=bool(found["minus"])))
+    return terms
+
+
+# --- finding ---
+
+
+@dataclass(frozen=True)
+class Piece:
+    text: str
+    is_marked: bool = False
+
+
+Passage = list[Piece]
+
+
+@dataclass(frozen=True)
+class SourceHit:
+    source: Source
+    title: Passage
+    section: Passage
+    passage: Passage
+
+
+@dataclass(frozen=True)
+class Hit:
+    """`passage` is empty where an answer was found by its `sources` alone."""
+
+    message: Message
+    passage: Passage
+    sources: Sequence[SourceHit]
+
+    @property
+    def kind(self) -> str:
+        if self.message.role == Role.USER:
+            return "question"
+        return "answer" if self.passage else "source"
+
+    @property
+    def shown_sources(self) -> Sequence[SourceHit]:
+        return self.sources[:SOURCES_PER_HIT]
+
+    @property
+    def further_sources(self) -> int:
+        return len(self.sources) - len(self.shown_sources)
+
+
+@dataclass(frozen=True)
+class Page:
+    hits: Sequence[Hit]
+    has_more: bool
+
+
+# A conversation's messages are looked at one conversation after another, a message's sources likewise: OFFSET 0 keeps
+# PostgreSQL from reading all there are instead, when it thinks that a user has many.
+# ruff: noqa: S611 the pieces are our own; what was typed goes in as parameters
+_FIND = """
+SELECT m.id
+FROM ({mine}) AS t
+CROSS JOIN LATERAL (
+    SELECT m.id, m.created_at, m.position
+    FROM threads_message m
+    WHERE m.thread_id = t.id AND m.superseded_at IS NULL AND {filters}
+      AND (m.words @@ {words} OR m.role = 'assistant' AND EXISTS (
+          SELECT FROM threads_source s WHERE s.message_id = m.id AND s.words @@ {words} OFFSET 0
+      ))
+    OFFSET 0
+) AS m
+ORDER BY m.created_at DESC, m.position DESC, m.id DESC
+LIMIT {limit}
+"""
+
+
+def find(user: User, query: Query, after: Message | None = None) -> Page:
+    """The newest hits, or those that follow `after`: in four queries, however many there are."""
+    ids = _find(user, query, after)
+    return Page(_hits(ids[:HITS_PER_PAGE], query), has_more=len(ids) > HITS_PER_PAGE)
+
+
+def _find(user: User, query: Query, after: Message | None) -> list[UUID]:
+    threads = Thread.objects.visible_to(user)
+    if query.assistant:
+        threads = threads.filter(assistant=query.assistant)
+    mine, mine_parameters = threads.values("id").query.sql_with_params()
+    filters, filter_parameters = _filters(query, after)
+    words, words_parameters = _words(query.terms)
+    sql = _FIND.format(mine=mine, filters=filters, words=words, limit=HITS_PER_PAGE + 1)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*mine_parameters, *filter_parameters, *words_parameters, *words_parameters])
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _filters(query: Query, after: Message | None) -> tuple[str, list[Any]]:
+    conditions: list[tuple[str, list[Any]]] = [("true", [])]
+    if query.since:
+        conditions.append(("m.created_at >= %s", [query.since]))
+    if query.until:
+        conditions.append(("m.created_at < %s", [query.until]))
+    if query.with_notice:
+        conditions.append(("m.legal_notice <> ''", []))
+    if after:
+        key = [after.created_at, after.position, after.pk]
+        conditions.append(("(m.created_at, m.position, m.id) < (%s, %s, %s)", key))
+    return (
+        " AND ".join(condition for condition, _ in conditions),
+        [parameter for _, parameters in conditions for parameter in parameters],
+    )
+
+
+def _words(terms: Iterable[Term]) -> tuple[str, list[str]]:
+    """All in one language; what is excluded, in neither. Words too common in a language are left out there."""
+    wanted = " & ".join(term.tsquery for term in terms if not term.is_excluded)
+    excluded = " | ".join(term.tsquery for term in terms if term.is_excluded)
+    sql, parameters = "(to_tsquery('german', %s) || to_tsquery('english', %s))", [wanted, wanted]
+    if excluded:
+        sql = f"({sql} && !!to_tsquery('german', %s) && !!to_tsquery('english', %s))"
+        parameters += [excluded, excluded]
+    return sql, parameters
+
+
+# --- showing ---
+
+
+def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
+    shown = (
+        "role",
+        "created_at",
+        "finished_at",
+        "thread__archived_at",
+        "thread__title",
+        "thread__assistant__name",
+    )
+    messages = (
+        Message.objects.filter(pk__in=ids)
+        .select_related("thread__assistant")
+        .only("thread", "thread__assistant", *shown)
+        .annotate(is_in_text=_has("threads_message", query.terms))
+        .annotate(**_marked("threads_message.content", query.terms))
+    )
+    sources = _sources_of(ids, query)
+    found = {message.pk: message for message in messages}
+    return [_hit(found[id_], sources.get(id_, [])) for id_ in ids if id_ in found]
+
+
+def _hit(message: Message, sources: Sequence[SourceHit]) -> Hit:
+    if not message.is_in_text:  # type: ignore[attr-defined] # annotated
+        return Hit(message, [], sources)
+    passage = _passage(message)
+    return Hit(message, _excerpt(passage if message.role == Role.USER else _without_markup(passage)), sources)
+
+
+def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[SourceHit]]:
+    sources = (
+        Source.objects.filter(_has("threads_source", query.terms), message__in=ids)
+        .only("message", "position", "document_title", "section")
+        .annotate(**_marked("document_title || ' ' || section || ' ' || content", query.terms))
+    )
+    hits: dict[UUID, list[SourceHit]] = {}
+    for source in sources:
+        passage = _passage(source)
+        title, section = len(source.document_title), len(source.section)
+        parts = [(0, title), (title + 1, title + 1 + section), (title + section + 2, _SEARCHED_CHARACTERS)]
+        passages = (_excerpt(_cut(passage, first, last)) for first, last in parts)
+        hits.setdefault(source.message_id, []).append(SourceHit(source, *passages))
+    return hits
+
+
+def _has(table: str, terms: Iterable[Term]) -> RawSQL:
+    words, parameters = _words(terms)
+    return RawSQL(f"{table}.words @@ {words}", parameters, BooleanField())
+
+
+def _marked(text: str, terms: Iterable[Term]) -> dict[str, Expression]:
+    """What was searched, and the same with all that was found in it marked."""
+    words, parameters = _words([term for term in terms if not term.is_excluded])
+    options = f"HighlightAll=true, StartSel={_BEGIN}, StopSel={_END}"
+    german = f"ts_headline('german', search_text({text}), {words}, %s)"
+    both = RawSQL(
+        f"ts_headline('english', {german}, {words}, %s)", [*[*parameters, options] * 2], TextField()
+    )
+    return {"marked": both, "searched": RawSQL(f"left({text}, {_SEARCHED_CHARACTERS})", [], TextField())}
+
+
+def _passage(row: Any) -> Passage:
+    """All of the text as it is stored, marked where the database marked its own version of it: without signs."""
+    text: str = row.searched
+    lengths = [len(part) for part in re.split(f"[{_BEGIN}{_END}]+", row.marked)]
+    seen = [place for place, character in enumerate(text) if ord(character) not in _UNSEEN]
+    if sum(lengths) != len(seen):  # a word that was too long for it was left out
+        return [Piece(text)]
+    seen.append(len(text))
+    places = [0, *(seen[place] for place in accumulate(lengths[:-1])), len(text)]
+    pieces = [Piece(text[first:last], n % 2 == 1) for n, (first, last) in enumerate(pairwise(places))]
+    return [piece for piece in pieces if piece.text]
+
+
+_MARKUP = re.compile(r"\*\*|__|~~|`+|\||-{3,}|(?<=\n)[ \t]*(?:#{1,6}|[-*+>])[ \t]")
+
+
+def _without_markup(passage: Passage) -> Passage:
+    """What Markdown would not show would only be in the way here."""
+    return [piece if piece.is_marked else Piece(_MARKUP.sub("", piece.text)) for piece in passage]
+
+
+def _excerpt(passage: Passage) -> Passage:
+    """Where most different marked words are together, cut between words."""
+    text = "".join(piece.text for piece in passage)
+    if len(text) <= PASSAGE_CHARACTERS:
+        return passage
+    first = max(0, _densest(passage) - AROUND_MARK_CHARACTERS)
+    last = min(len(text), first + PASSAGE_CHARACTERS)
+    if first:
+        first = max(first, text.find(" ", first, first + LONGEST_CUT_WORD) + 1)
+    if last < len(text):
+        last = max(text.rfind(" ", last - LONGEST_CUT_WORD, last), 0) or last
+    before, after = [Piece("… ")] * (first > 0), [Piece(" …")] * (last < len(text))
+    return [*before, *_cut(passage, first, last), *after]
+
+
+def _cut(passage: Passage, first: int, last: int) -> Passage:
+    cut = [
+        Piece(piece.text[max(0, first - start) : last - start], piece.is_marked)
+        for start, piece in _with_starts(passage)
+        if start < last
+    ]
+    return [piece for piece in cut if piece.text]
+
+
+def _with_starts(passage: Passage) -> Iterator[tuple[int, Piece]]:
+    return zip(accumulate((len(piece.text) for piece in passage), initial=0), passage, strict=False)
+
+
+def _densest(passage: Passage) -> int:
+    """Where the first of those marks is."""
+    marks = [(start, piece.text.lower()) for start, piece in _with_starts(passage) if piece.is_marked]
+    best, most = 0, (0, 0)
+    words: Counter[str] = Counter()
+    begin = 0
+    for start, word in marks:
+        words[word] += 1
+        while marks[begin][0] < start - PASSAGE_CHARACTERS + 2 * AROUND_MARK_CHARACTERS:
+            words -= Counter([marks[begin][1]])
+            begin += 1
+        if (len(words), words.total()) > most:
+            best, most = marks[begin][0], (len(words), words.total())
+    return best
