@@ -1,5 +1,6 @@
 """The links in an answer's text to its sources, and back from them."""
 
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from markdown_it.token import Token
 from pytest_django import DjangoAssertNumQueries
 
@@ -48,14 +50,15 @@ def links_in(text: str) -> list[tuple[str, int]]:
 
 
 def test_statute_in_the_text_is_a_link_into_the_source_that_quotes_it() -> None:
-    answer, (source, _other) = answered("Nach § 622 Abs. 3 BGB gilt: zwei Wochen.")
+    with translation.override("de"):
+        answer, (source, _other) = answered("Nach § 622 Abs. 3 BGB gilt: zwei Wochen.")
     link = page_of(answer.html).a
     assert link
     assert link.attrs == {
         "class": ["citation"],
         "id": answer.references[source.pk][0].id,
         "href": f"#quote-{source.pk}",
-        "title": "Open source 1",
+        "title": "Quelle 1 öffnen",
     }
     assert link.get_text() == "§ 622 Abs. 3 BGB"
 
@@ -199,6 +202,16 @@ def test_links_of_an_answer_have_an_end() -> None:
     assert len(page_of(answer.html).select("a.citation")) == MOST_LINKS
 
 
+@pytest.mark.parametrize(
+    "part",
+    ["**§ 9** KSchG ", "§ 9 **KSchG ", "*§ 9 KSchG", "*a*", "[§ 9 KSchG](", "§ 9 KSchG|", "§ 1 *", "`§ 9 "],
+)
+def test_text_made_to_be_slow_is_linked_all_the_same(part: str) -> None:
+    started = time.process_time()
+    answered(f"{'§ 9 KSchG ' * 100}{part * ((LONGEST_MARKDOWN - 1_000) // len(part))}")
+    assert time.process_time() - started < 3  # a fraction of that, on a machine with nothing else to do
+
+
 # --- on the page ---
 
 Start = Callable[..., Thread]
@@ -214,7 +227,7 @@ def finish(answer: Message, text: str = TEXT) -> None:
 
 
 def shown(client: Client, thread: Thread) -> BeautifulSoup:
-    response: Any = client.get(reverse("threads:thread", args=[thread.pk]))
+    response: Any = client.get(reverse("threads:thread", args=[thread.pk]), headers={"Accept-Language": "de"})
     return page_of(response.content.decode())
 
 
@@ -243,7 +256,7 @@ def test_each_source_says_where_it_is_referred_to(client: Client, start: Start) 
         else ""
         for source in shown(client, thread).select("details.source")
     ]
-    assert said == ["In the text: § 622 Abs. 3 BGB, § 622 Abs. 3 BGB (2)", "In the text: § 9 KSchG", ""]
+    assert said == ["Im Text: § 622 Abs. 3 BGB, § 622 Abs. 3 BGB (2)", "Im Text: § 9 KSchG", ""]
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _TAGS = {
 }
 _CONTAINERS = {"blockquote_open", "list_item_open"}
 _REL = "noopener noreferrer nofollow"  # of links in a text
+_OURS = re.compile(rf'<a href="#(?P<secret>[0-9a-f]{{32}})-(?P<number>\d+)" rel="{_REL}">')
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 # What has more is shown as plain text: parsing it would take long, at each view of the page.
 LONGEST_MARKDOWN = 40_000  # characters
@@ -126,8 +128,10 @@ class _Citations:
         """With the links' own tags in place of those that the sanitizer let through."""
         if not self.found:
             return html
-        own = rf'<a href="#{self.secret}-(\d+)" rel="{_REL}">'
-        return re.sub(own, lambda match: self.start_tag(int(match[1])), html)
+        return _OURS.sub(self._completed, html)
+
+    def _completed(self, match: re.Match[str]) -> str:
+        return self.start_tag(int(match["number"])) if match["secret"] == self.secret else match[0]
 
 
 def _render(text: str, citations: _Citations) -> SafeString:
@@ -173,7 +177,7 @@ def _linked(tokens: list[Token], citations: _Citations) -> list[Token]:
     links = citations.links(text)
     if not links:
         return tokens
-    tokens = _cut(tokens, texts, {at for link in links for at in (link.start, link.end)})
+    tokens = _cut(tokens, texts, sorted({at for link in links for at in (link.start, link.end)}))
     texts = list(_texts(tokens))
     starts: dict[int, int] = {}  # where in the text: the first token with text from there on
     ends: dict[int, int] = {}
@@ -212,12 +216,13 @@ def _texts(tokens: Sequence[Token]) -> Iterator[str]:
             yield "" if token.nesting and not token.type.startswith("link") else _NO_TEXT
 
 
-def _cut(tokens: list[Token], texts: list[str], places: set[int]) -> list[Token]:
+def _cut(tokens: list[Token], texts: list[str], places: list[int]) -> list[Token]:
     """Tokens of text end where a link begins or ends."""
     result: list[Token] = []
     start = 0
     for token, text in zip(tokens, texts, strict=True):
-        within = sorted(place - start for place in places if start < place < start + len(text))
+        inner = places[bisect_right(places, start) : bisect_left(places, start + len(text))]
+        within = [place - start for place in inner]
         start += len(text)
         if not within:
             result.append(token)
