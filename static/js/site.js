@@ -3,5 +3,6 @@ import "./elapsed.js";
 import "./focus.js";
 import "./menu.js";
 import "./notices.js";
+import "./print.js";
 import "./scroll.js";
 import "./tables.js";
