@@ -1,6 +1,6 @@
 from django.urls import path
 
-from threads.views import account, chat, exports, health
+from threads.views import account, chat, exports, feedback, health, versions
 
 app_name = "threads"
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
+    path("messages/<uuid:message_id>/versions/", versions.versions, name="versions"),
+    path("messages/<uuid:message_id>/feedback/", feedback.feedback, name="feedback"),
     path("messages/<uuid:message_id>/print/", exports.message_print, name="message_print"),
     path("messages/<uuid:message_id>/export.md", exports.message_markdown, name="message_markdown"),
     path("messages/<uuid:message_id>/export.json", exports.message_json, name="message_json"),

@@ -1,4 +1,6 @@
+import "./anew.js";
 import "./composer.js";
+import "./copy.js";
 import "./elapsed.js";
 import "./focus.js";
 import "./menu.js";
