@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 
 from threads import search
 from threads.completions import MAX_CONTENT_CHARACTERS
-from threads.models import Assistant, Shelf, Thread, User
+from threads.models import Assistant, Rating, Reason, Shelf, Thread, User
 from threads.models.thread import TITLE_CHARACTERS
 
 MAX_SEARCH_CHARACTERS = 200
+MAX_COMMENT_CHARACTERS = 2_000
 
 
-class QuestionField(forms.CharField):
+class LongTextField(forms.CharField):
     def to_python(self, value: Any) -> str:
         """With line breaks as one character, before they are counted: browsers send two."""
         return str(super().to_python(value)).replace("\r\n", "\n")
@@ -32,7 +33,7 @@ class QuestionForm(forms.Form):
     in between, as after going back, asks twice: the cleaned token is one of form and text together.
     """
 
-    content = QuestionField(
+    content = LongTextField(
         label=_("Your question"),
         max_length=MAX_CONTENT_CHARACTERS,
         error_messages={
@@ -212,3 +213,25 @@ class SearchForm(forms.Form):
 
 def _begin_of(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class FeedbackForm(forms.Form):
+    """A thumb, and what its user says about it; without a rating, the feedback is taken back."""
+
+    rating = forms.ChoiceField(choices=Rating.choices, required=False)
+    reason = forms.ChoiceField(
+        label=_("What is wrong with it?"),
+        choices=[("", _("No reason given")), *Reason.choices],
+        required=False,
+    )
+    comment = LongTextField(
+        label=_("Comment"),
+        max_length=MAX_COMMENT_CHARACTERS,
+        required=False,
+        error_messages={
+            "max_length": _(
+                "The comment is too long: %(show_value)s characters, at most %(limit_value)s are possible."
+            ),
+            "null_characters_not_allowed": _("The comment contains a character that can't be stored."),
+        },
+    )

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from threads.models import Shelf
-from threads.views import account, chat, health, search, threads
+from threads.views import account, chat, exports, feedback, health, search, threads, versions
 
 app_name = "threads"
 
@@ -17,10 +17,19 @@ urlpatterns = [
     path("threads/<uuid:thread_id>/shelf/", threads.shelf, name="shelf"),
     path("threads/<uuid:thread_id>/erasure/", threads.erasure, name="erasure"),
     path("threads/<uuid:thread_id>/messages/", chat.messages, name="messages"),
+    path("threads/<uuid:thread_id>/print/", exports.thread_print, name="thread_print"),
+    path("threads/<uuid:thread_id>/export.md", exports.thread_markdown, name="thread_markdown"),
+    path("threads/<uuid:thread_id>/export.json", exports.thread_json, name="thread_json"),
     path("messages/<uuid:message_id>/", chat.message, name="message"),
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
     path("search/", search.search, name="search"),
+    path("messages/<uuid:message_id>/versions/", versions.versions, name="versions"),
+    path("messages/<uuid:message_id>/feedback/", feedback.feedback, name="feedback"),
+    path("messages/<uuid:message_id>/print/", exports.message_print, name="message_print"),
+    path("messages/<uuid:message_id>/export.md", exports.message_markdown, name="message_markdown"),
+    path("messages/<uuid:message_id>/export.json", exports.message_json, name="message_json"),
+    path("messages/<uuid:message_id>/export.txt", exports.message_text, name="message_text"),
     path("account/language/", account.language, name="language"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),

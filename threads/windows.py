@@ -1,5 +1,6 @@
 """Parts of a long conversation: a page shows a window of it, and loads what lies before and after."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from threads.models import Message, Role
@@ -40,14 +41,19 @@ def window(
         until = messages.filter(position__lt=before.position) if before else messages
         found = list(until.order_by("-position")[:SIZE])[::-1]
         has_later = before is not None
-    asked_before = asked(messages, before=found[0]) if found and found[0].position > 1 else 0
-    for number, question in enumerate((m for m in found if m.role == Role.USER), start=asked_before + 1):
+    return Window(found, count_questions(messages, found), has_later)
+
+
+def count_questions(messages: MessageQuerySet, part: Sequence[Message]) -> bool:
+    """Tell the questions of `part`, which follow each other among `messages`, their number. Does any come before?"""
+    if not part:
+        return False
+    asked_before = 0
+    if part[0].position > 1:
+        asked_before = messages.filter(position__lt=part[0].position, role=Role.USER).count()
+    for number, question in enumerate((m for m in part if m.role == Role.USER), start=asked_before + 1):
         question.question_number = number
-    return Window(found, asked_before > 0, has_later)
-
-
-def asked(messages: MessageQuerySet, before: Message) -> int:
-    return messages.filter(position__lt=before.position, role=Role.USER).count()
+    return asked_before > 0
 
 
 def is_in_the_last(messages: MessageQuerySet, message: Message) -> bool:

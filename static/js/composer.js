@@ -7,7 +7,7 @@ let typed;
 
 document.addEventListener("keydown", (event) => {
   const form = event.target.form;
-  if (event.key !== "Enter" || event.target !== fieldOf(form)) return;
+  if (event.key !== "Enter" || !event.target.matches("textarea[name=content]")) return;
   if (event.shiftKey || event.altKey || event.isComposing || event.keyCode === 229) return;
   if (touch.matches && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();

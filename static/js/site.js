@@ -1,13 +1,16 @@
+import "./anew.js";
 import "./announce.js";
 import "./back.js";
 import "./citation.js";
 import "./composer.js";
+import "./copy.js";
 import "./draft.js";
 import "./elapsed.js";
 import "./escape.js";
 import "./focus.js";
 import "./menu.js";
 import "./notices.js";
+import "./print.js";
 import "./scroll.js";
 import "./side_bar.js";
 import "./tables.js";

@@ -20,6 +20,15 @@ class Reason(models.TextChoices):
     OTHER = "other", _("Something else")
 
 
+class FeedbackQuerySet(models.QuerySet["Feedback"]):
+    def give(self, answer: Message, rating: str, **words: str) -> "Feedback":
+        """Also instead of what was given before; of `reason` and `comment`, what is left out stays."""
+        if rating == Rating.UP:
+            words["reason"] = ""
+        feedback, _ = self.update_or_create(message=answer, defaults={"rating": rating, **words})
+        return feedback
+
+
 class Feedback(models.Model):
     """A user's thumb and comment on an answer; the user can change it, and take it back."""
 
@@ -30,9 +39,14 @@ class Feedback(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = FeedbackQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("feedback")
         verbose_name_plural = _("feedback")
 
     def __str__(self) -> str:
         return f"{self.rating} {self.message_id}"
+
+    def take_back(self) -> None:
+        self.delete()

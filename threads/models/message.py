@@ -63,13 +63,19 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.answers().filter(state__in=OPEN_STATES)
 
     def with_place(self) -> Self:
-        """Each with `waits_behind`: does its conversation have an earlier answer that is still to come?"""
+        """Each with its place in its conversation, as of now.
+
+        `waits_behind`: is an earlier answer still to come? `is_last`: does no current message follow?
+        """
         earlier = Message.objects.filter(
             thread=models.OuterRef("thread"),
             position__lt=models.OuterRef("position"),
             state__in=OPEN_STATES,
         )
-        return self.annotate(waits_behind=models.Exists(earlier))
+        later = Message.objects.current().filter(
+            thread=models.OuterRef("thread"), position__gt=models.OuterRef("position")
+        )
+        return self.annotate(waits_behind=models.Exists(earlier), is_last=~models.Exists(later))
 
     def oldest_first(self) -> Self:
         return self.order_by("position")
@@ -133,6 +139,7 @@ class Message(models.Model):
     if TYPE_CHECKING:
         waits_behind: bool  # see `MessageQuerySet.with_place`
         question_number: int  # of a question in its conversation, from 1; see `threads.windows`
+        is_last: bool
 
     class Meta:
         verbose_name = _("message")
@@ -172,6 +179,15 @@ class Message(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN_STATES
+
+    @property
+    def can_be_asked_anew(self) -> bool:
+        """Of an answer fetched `with_place`, without a query: is its question offered to be put anew?
+
+        `answering.can_ask_anew` decides when it is.
+        """
+        is_settled = not self.is_open and not self.waits_behind
+        return is_settled and self.is_last and self.thread.assistant.is_active
 
     def begin(self, worker: Worker | None = None) -> None:
         """A worker has taken the question."""
@@ -221,6 +237,8 @@ class Message(models.Model):
 
     def reopen(self) -> None:
         """Back to `waiting`, to be tried again because the user says so."""
+        if self.superseded_at:
+            raise IllegalTransition(f"the question of answer {self.pk} was put anew")
         self._move(
             [State.FAILED, State.STOPPED],
             State.WAITING,

@@ -1,4 +1,5 @@
 import math
+import uuid
 from collections.abc import Mapping
 from urllib.parse import urlencode
 from uuid import UUID
@@ -67,6 +68,12 @@ def about(seconds: float) -> str:
         return gettext("in about %(count)s seconds") % {"count": math.ceil(seconds / 10) * 10}
     minutes = round(seconds / 60) or 1
     return ngettext("in about %(count)s minute", "in about %(count)s minutes", minutes) % {"count": minutes}
+
+
+@register.simple_tag
+def new_token() -> uuid.UUID:
+    """A client token, for a form that asks: sent twice, asked once."""
+    return uuid.uuid4()
 
 
 @register.simple_tag

@@ -4,7 +4,7 @@ import contextlib
 from typing import cast
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,7 +15,7 @@ from threads import answering, windows
 from threads.answering.line import standing_of
 from threads.answering.waking import Shown, read_token
 from threads.forms import QuestionForm, WindowForm
-from threads.models import Assistant, IllegalTransition, Message, Thread
+from threads.models import Assistant, IllegalTransition, Message, Role, Thread
 from threads.models.message import MessageQuerySet
 from threads.views.request import Request
 
@@ -52,7 +52,7 @@ def thread(request: Request, thread_id: UUID) -> HttpResponse:
     asked_for = {name: pk for name, pk in form.cleaned_data.items() if pk} if form.is_valid() else {}
     visible = thread.messages.all()
     part = {name: get_object_or_404(visible, pk=pk) for name, pk in asked_for.items()}
-    window = windows.window(_for_display(thread.messages.current()), **part)
+    window = windows.window(for_display(thread.messages.current()), **part)
     if request.htmx:
         return render(request, "threads/_window.html", {"thread": thread, "window": window, **asked_for})
     if request.method == "GET":
@@ -77,21 +77,23 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
         form.add_error("content", str(limit))
         return _refused(request, thread, form)
     if not request.htmx:
-        return redirect(_place(answer.question or answer))
-    exchange = list(_for_display(thread.messages.filter(pk__in=[answer.question_id, answer.pk])))
-    exchange[0].question_number = windows.asked(thread.messages.current(), before=exchange[0]) + 1
-    return render(request, "threads/_exchange.html", {"exchange": exchange, "form": QuestionForm()})
+        return redirect(place_of(answer.question or answer))
+    return render(
+        request, "threads/_exchange.html", {"exchange": exchange_of(answer), "form": QuestionForm()}
+    )
 
 
 @require_safe
 def message(request: Request, message_id: UUID) -> HttpResponse:
     """One message as a fragment; in the browser's own navigation its place in the conversation.
 
+    What was put anew has none any more, but a page of its own.
+
     Nothing (204) for a waiting browser that shows the answer's present state; see `answering.waking`.
     """
-    message = get_object_or_404(_for_display(Message.objects.visible_to(request.user)), pk=message_id)
+    message = get_object_or_404(for_display(Message.objects.visible_to(request.user)), pk=message_id)
     if not request.htmx:
-        return redirect(_place(message))
+        return _version_page(request, message) if message.superseded_at else redirect(place_of(message))
     shown = read_token(request.GET.get("shown" if message.waits_behind else "wait", ""))
     if shown and shown == _shown_now(message):
         return HttpResponse(status=204)
@@ -122,11 +124,13 @@ def withdrawal(request: Request, message_id: UUID) -> HttpResponse:
 
 def _shown_again(request: Request, message: Message) -> HttpResponse:
     if not request.htmx:
-        return redirect(_place(message))
-    return _message(request, _for_display(Message.objects.filter(pk=message.pk)).get())
+        return redirect(place_of(message))
+    return _message(request, for_display(Message.objects.filter(pk=message.pk)).get())
 
 
 def _message(request: Request, message: Message) -> HttpResponse:
+    if message.role == Role.USER:
+        windows.count_questions(message.thread.messages.current(), [message])
     response = render(request, "threads/_message.html", {"message": message})
     # Wakes the answer behind this one, which does not wait on a connection of its own.
     return response if message.is_open else trigger_client_event(response, "answered", after="swap")
@@ -142,10 +146,17 @@ def _visible_thread(request: Request, thread_id: UUID) -> Thread:
     return get_object_or_404(visible, pk=thread_id)
 
 
-def _for_display(messages: QuerySet[Message]) -> MessageQuerySet:
+def for_display(messages: QuerySet[Message]) -> MessageQuerySet:
     """With all that a message shows, in two queries."""
     messages = cast(MessageQuerySet, messages).with_place().oldest_first()
-    return messages.select_related("thread__assistant").prefetch_related("sources")
+    return messages.select_related("thread__assistant", "feedback").prefetch_related("sources")
+
+
+def exchange_of(answer: Message) -> list[Message]:
+    """The answer with its question, both for display."""
+    exchange = list(for_display(Message.objects.filter(pk__in=[answer.question_id, answer.pk])))
+    windows.count_questions(answer.thread.messages.current(), exchange)
+    return exchange
 
 
 def _thread_page(
@@ -155,7 +166,7 @@ def _thread_page(
     status: int = 200,
     window: windows.Window | None = None,
 ) -> HttpResponse:
-    window = window or windows.window(_for_display(thread.messages.current()))
+    window = window or windows.window(for_display(thread.messages.current()))
     context = {
         "thread": thread,
         "window": window,
@@ -166,13 +177,27 @@ def _thread_page(
     return render(request, "threads/thread.html", context, status=status)
 
 
+def _version_page(request: Request, message: Message) -> HttpResponse:
+    """A former version: its question, what was answered to it, and the way to the present one."""
+    question_id = message.question_id or message.pk
+    question, answer = for_display(Message.objects.filter(Q(pk=question_id) | Q(question=question_id)))
+    later = message.thread.messages.current().filter(role=Role.USER, position__gt=question.position)
+    # Only the last question is put anew: what follows a former version is the present one.
+    context = {
+        "thread": message.thread,
+        "version": [question, answer],
+        "present": later.oldest_first().first(),
+    }
+    return render(request, "threads/version.html", context)
+
+
 def _refused(request: Request, thread: Thread, form: QuestionForm) -> HttpResponse:
     if not request.htmx:
         return _thread_page(request, thread, form, status=422)
     return render(request, "threads/_composer.html", {"thread": thread, "form": form}, status=422)
 
 
-def _place(message: Message) -> str:
+def place_of(message: Message) -> str:
     """Of the message in its conversation, of which a page may show a part only."""
     current = message.thread.messages.current()
     query = "" if windows.is_in_the_last(current, message) else f"?around={message.pk}"

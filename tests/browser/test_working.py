@@ -1,0 +1,306 @@
+"""Working with an answer: copying, feedback, asking again and anew, the link; with JavaScript and without."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import both, page_in, violations
+from tests.browser.test_chat import QUESTION, answers
+from tests.conftest import answer_of
+from threads.models import Feedback, Message, Rating, Reason, Thread, User
+
+__all__ = ["page_in"]  # a fixture, for `both`
+
+pytestmark = pytest.mark.usefixtures("sandbox", "assistant")
+
+
+@pytest.fixture
+def thread(start: Callable[..., Thread]) -> Thread:
+    return start(f"{QUESTION} !sandbox true_legal_advice")
+
+
+@pytest.fixture
+def plain(open_browser: Callable[..., Page], asker: User) -> Page:
+    """Without JavaScript."""
+    return open_browser(asker, java_script_enabled=False)
+
+
+def opened(page: Page, thread: Thread) -> Locator:
+    """The tools of its answer, which has come."""
+    page.goto(f"/threads/{thread.pk}/")
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    return page.locator(".tools")
+
+
+def clipboard(page: Page) -> Any:
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def questions(page: Page) -> Locator:
+    return page.locator("article[data-role=user]")
+
+
+# --- copying ---
+
+
+def test_answer_is_copied_with_a_click_and_that_is_said(page: Page, thread: Thread) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tools = opened(page, thread)
+    link = tools.get_by_role("link", name="Kopieren", exact=True)
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(tools.get_by_role("status")).to_have_text("Kopiert")
+    expect(link).to_be_focused()
+    answer = answer_of(thread)
+    text = clipboard(page).replace("\r\n", "\n")
+    assert text.startswith(answer.content)
+    for part in (answer.legal_notice, "1. Bürgerliches", "Powered by Haufe · Von einer KI erzeugt"):
+        assert part in text
+
+
+def test_answer_is_copied_as_markdown(page: Page, thread: Thread) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tools = opened(page, thread)
+    tools.get_by_text("Mitnehmen").click()
+    tools.get_by_role("link", name="Als Markdown kopieren").click()
+    expect(tools.get_by_role("status")).to_have_text("Kopiert")
+    assert clipboard(page).startswith('---\r\ntitle: "') or clipboard(page).startswith('---\ntitle: "')
+
+
+def test_link_to_an_answer_is_copied_and_leads_to_it(page: Page, thread: Thread) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tools = opened(page, thread)
+    tools.get_by_role("link", name="Link", exact=True).click()
+    expect(tools.get_by_role("status")).to_have_text("Kopiert")
+    page.goto(clipboard(page))
+    expect(page).to_have_url(re.compile(rf"/threads/{thread.pk}/#message-{answer_of(thread).pk}$"))
+
+
+@pytest.mark.parametrize("fault", ["offline", "signed out"])
+def test_copying_that_failed_is_said(page: Page, thread: Thread, fault: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tools = opened(page, thread)
+    page.evaluate("navigator.clipboard.writeText('vorher')")
+    if fault == "offline":
+        page.context.set_offline(True)
+    else:
+        page.context.clear_cookies(name="sessionid")
+    tools.get_by_role("link", name="Kopieren", exact=True).click()
+    expect(tools.get_by_role("status")).to_contain_text("nicht möglich")
+    assert clipboard(page) == "vorher"
+
+
+def test_without_script_the_text_opens(plain: Page, thread: Thread) -> None:
+    opened(plain, thread).get_by_role("link", name="Kopieren", exact=True).click()
+    expect(plain.locator("body")).to_contain_text("Powered by Haufe · Von einer KI erzeugt")
+
+
+# --- feedback ---
+
+
+def test_feedback_is_given_changed_and_taken_back(page: Page, thread: Thread) -> None:
+    tools = opened(page, thread)
+    down = tools.get_by_role("button", name="Nicht hilfreich")
+    down.focus()
+    page.keyboard.press("Enter")
+    expect(down).to_have_attribute("aria-pressed", "true")
+    expect(down).to_be_focused()
+    expect(tools.get_by_role("status")).to_contain_text("gespeichert")
+    tools.get_by_label("Was stimmt daran nicht?").select_option("sources")
+    tools.get_by_label("Kommentar").fill("§ 622 fehlt")
+    tools.get_by_role("button", name="Rückmeldung senden").press("Enter")
+    change = tools.get_by_role("link", name="Rückmeldung ändern")
+    expect(change).to_be_focused()
+    feedback = Feedback.objects.get()
+    assert (feedback.rating, feedback.reason, feedback.comment) == (
+        Rating.DOWN, Reason.SOURCES, "§ 622 fehlt",
+    )  # fmt: skip
+    change.click()
+    expect(tools.get_by_label("Kommentar")).to_have_value("§ 622 fehlt")
+    down.click()
+    expect(down).to_have_attribute("aria-pressed", "false")
+    expect(tools.get_by_role("status")).to_contain_text("zurückgenommen")
+    assert not Feedback.objects.exists()
+
+
+def test_other_thumb_keeps_what_was_typed(page: Page, thread: Thread) -> None:
+    tools = opened(page, thread)
+    tools.get_by_role("button", name="Nicht hilfreich").click()
+    tools.get_by_label("Kommentar").fill("Nicht verlieren")
+    tools.get_by_role("button", name="Hilfreich", exact=True).click()
+    expect(tools.get_by_role("button", name="Hilfreich", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(tools.get_by_label("Kommentar")).to_have_value("Nicht verlieren")
+
+
+def test_comment_that_is_too_long_comes_back(page: Page, thread: Thread) -> None:
+    tools = opened(page, thread)
+    tools.get_by_role("button", name="Hilfreich", exact=True).click()
+    tools.get_by_label("Kommentar").fill("x" * 2_001)
+    tools.get_by_role("button", name="Rückmeldung senden").click()
+    expect(tools.locator(".field-errors")).to_contain_text("zu lang")
+    expect(tools.get_by_label("Kommentar")).to_have_value("x" * 2_001)
+
+
+def test_feedback_without_script(plain: Page, thread: Thread) -> None:
+    opened(plain, thread).get_by_role("button", name="Nicht hilfreich").click()
+    plain.get_by_label("Was stimmt daran nicht?").select_option("wrong")
+    plain.get_by_label("Kommentar").fill("Falsch")
+    plain.get_by_role("button", name="Rückmeldung senden").click()
+    expect(plain).to_have_url(re.compile(f"#message-{answer_of(thread).pk}$"))
+    assert Feedback.objects.get().comment == "Falsch"
+
+
+# --- asking again, asking anew ---
+
+
+def test_question_is_asked_again_in_its_place(page: Page, thread: Thread) -> None:
+    tools = opened(page, thread)
+    former = answer_of(thread)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.resource_type))
+    tools.get_by_role("button", name="Frage wiederholen").press("Enter")
+    expect(page.locator(f"#message-{former.pk}")).to_have_count(0)
+    expect(questions(page)).to_be_focused()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(questions(page)).to_have_count(1)
+    expect(questions(page)).to_be_in_viewport()
+    assert set(requests) == {"xhr"}
+    assert thread.messages.current().get(role="user").content == former.question.content  # type: ignore[union-attr]
+
+
+def test_question_is_edited_where_it_stands(page: Page, thread: Thread) -> None:
+    opened(page, thread).get_by_role("link", name="Frage ändern").press("Enter")
+    field = page.get_by_label("Frage ändern")
+    expect(field).to_be_focused()
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("Und danach?")
+    page.keyboard.press("Enter")
+    expect(questions(page)).to_contain_text("Und danach?")
+    expect(questions(page)).to_be_focused()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    page.get_by_role("link", name="Frühere Fassung").click()
+    expect(page.locator("main")).to_contain_text("Diese Frage wurde neu gestellt")
+    expect(page.locator("article")).to_have_count(2)
+    page.get_by_role("link", name="Zur jetzigen Fassung").click()
+    expect(questions(page)).to_contain_text("Und danach?")
+
+
+def test_editing_is_cancelled(page: Page, thread: Thread) -> None:
+    edit = opened(page, thread).get_by_role("link", name="Frage ändern")
+    edit.press("Enter")
+    page.get_by_label("Frage ändern").fill("Doch nicht")
+    page.get_by_role("link", name="Abbrechen").press("Enter")
+    expect(page.locator("form.edit")).to_have_count(0)
+    expect(questions(page)).to_contain_text(QUESTION)
+    expect(edit).to_be_focused()
+
+
+def test_refused_question_keeps_its_text(page: Page, thread: Thread) -> None:
+    opened(page, thread).get_by_role("link", name="Frage ändern").click()
+    page.get_by_label("Frage ändern").fill("x" * 30_001)
+    page.get_by_role("button", name="Frage neu stellen").click()
+    expect(page.locator("#edit-errors")).to_contain_text("zu lang")
+    expect(page.get_by_label("Frage ändern")).to_have_value("x" * 30_001)
+    expect(page.get_by_label("Frage ändern")).to_be_focused()
+    page.get_by_label("Frage ändern").fill("Kürzer?")
+    page.get_by_role("button", name="Frage neu stellen").click()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(questions(page)).to_contain_text("Kürzer?")
+
+
+def test_asking_again_that_is_refused_says_why_at_the_question(
+    page: Page, thread: Thread, ask: Callable[..., Message]
+) -> None:
+    tools = opened(page, thread)
+    ask(thread, "In einem anderen Tab").stop_if_waiting()
+    tools.get_by_role("button", name="Frage wiederholen").click()
+    expect(page.locator("#edit-errors")).to_contain_text("Nur die letzte Frage")
+
+
+def test_only_the_last_question_can_be_asked_anew(page: Page, thread: Thread) -> None:
+    opened(page, thread)
+    page.get_by_role("textbox", name="Ihre Frage").fill("Und danach?")
+    page.get_by_role("button", name="Fragen", exact=True).click()
+    expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
+    expect(page.get_by_role("link", name="Frage ändern")).to_have_count(1)
+    expect(answers(page).nth(1).get_by_role("link", name="Frage ändern")).to_be_visible()
+
+
+def test_failed_question_is_edited(page: Page, start: Callable[..., Thread], sandbox: Any) -> None:
+    sandbox.app.order("content_filter_error")
+    page.goto(f"/threads/{start(QUESTION).pk}/")
+    expect(page.get_by_role("button", name="Noch einmal versuchen")).to_be_visible()
+    page.get_by_role("link", name="Frage ändern").click()
+    page.get_by_label("Frage ändern").fill("Anders?")
+    page.get_by_role("button", name="Frage neu stellen").click()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(page.locator(".failure")).to_have_count(0)
+
+
+def test_asking_anew_without_script(plain: Page, thread: Thread) -> None:
+    opened(plain, thread).get_by_role("link", name="Frage ändern").click()
+    plain.get_by_label("Frage ändern").fill("Und danach?")
+    plain.get_by_role("button", name="Frage neu stellen").click()
+    expect(answers(plain)).to_have_attribute("data-state", "done")
+    expect(questions(plain)).to_contain_text("Und danach?")
+    plain.get_by_role("button", name="Frage wiederholen").click()
+    expect(answers(plain)).to_have_attribute("data-state", "done")
+    assert thread.messages.filter(role="user").count() == 3
+
+
+def test_finished_answer_invites_to_ask_on(page: Page, start: Callable[..., Thread]) -> None:
+    page.goto(f"/threads/{start(f'{QUESTION} !sandbox slow 2s').pk}/")
+    hint = page.get_by_text("Fragen Sie weiter")
+    expect(answers(page)).not_to_have_attribute("data-state", "done")
+    expect(hint).to_be_hidden()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(hint).to_be_visible()
+
+
+# --- for everybody ---
+
+
+@both
+def test_every_state_is_accessible_and_fits_a_phone(
+    page_in: Callable[..., Page], asker: User, thread: Thread
+) -> None:
+    page = page_in(asker, viewport={"width": 320, "height": 700})
+    tools = opened(page, thread)
+
+    def check(state: str) -> None:
+        assert violations(page) == [], state
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, state
+
+    check("answered")
+    tools.locator("summary").click()
+    check("menu open")
+    page.keyboard.press("Escape")
+    thumb = tools.locator("button[aria-pressed]").last
+    thumb.click()
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    tools.locator("textarea").fill("x" * 2_001)
+    tools.locator(".feedback-more button").click()
+    expect(tools.locator(".field-errors")).to_be_visible()
+    check("bad comment")
+    page.goto(f"/messages/{answer_of(thread).pk}/feedback/")
+    check("page of the feedback")
+    question = answer_of(thread).question_id
+    opened(page, thread)
+    page.locator("a.tools-anew").click()
+    page.locator("#edit").fill("y" * 30_001)
+    page.locator("form.edit button").click()
+    expect(page.locator("#edit-errors")).not_to_be_empty()
+    check("bad edit")
+    page.goto(f"/messages/{question}/versions/")
+    check("page of the edit")
+    page.locator("#edit").fill("Neu?")
+    page.locator("form.edit button").click()
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    check("asked anew")
+    page.goto(f"/messages/{question}/")
+    check("former version")
