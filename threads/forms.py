@@ -1,10 +1,14 @@
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.conf import settings
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from threads.completions import MAX_CONTENT_CHARACTERS
+from threads.models import User
 
 
 class QuestionField(forms.CharField):
@@ -57,3 +61,34 @@ class PageForm(forms.Form):
     """Where a page of a list that is newest first begins: after the thread `before`."""
 
     before = forms.UUIDField(required=False)
+
+
+class NextForm(forms.Form):
+    """Where to go afterwards: a page of this site, else home."""
+
+    next = forms.CharField(required=False)
+
+    def clean_next(self) -> str:
+        page: str = self.cleaned_data["next"]
+        is_here = page.startswith("/") and url_has_allowed_host_and_scheme(page, allowed_hosts=None)
+        return page if is_here else "/"
+
+
+class NoticeForm(NextForm):
+    """That the version `acknowledge` of the notice was read."""
+
+    acknowledge = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+    class Meta:
+        model = User
+        fields = ("language", "theme", "reading_width", "has_shortcuts", "has_notifications")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [
+            (code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES
+        ]
+        language = cast(forms.ChoiceField, self.fields["language"])
+        language.choices = [("", _("As the browser asks for")), *names]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from threads.views import account, chat, health
+from threads.views import about, account, chat, health
 
 app_name = "threads"
 
@@ -14,6 +14,10 @@ urlpatterns = [
     path("messages/<uuid:message_id>/attempts/", chat.attempts, name="attempts"),
     path("messages/<uuid:message_id>/withdrawal/", chat.withdrawal, name="withdrawal"),
     path("account/language/", account.language, name="language"),
+    path("account/preferences/", account.preferences, name="preferences"),
+    path("notice/", account.notice, name="notice"),
+    path("shortcuts/", about.shortcuts, name="shortcuts"),
+    path("accessibility/", about.accessibility, name="accessibility"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
