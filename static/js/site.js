@@ -3,5 +3,8 @@ import "./elapsed.js";
 import "./focus.js";
 import "./menu.js";
 import "./notices.js";
+import "./notify.js";
+import "./precondition.js";
 import "./scroll.js";
+import "./shortcuts.js";
 import "./tables.js";
