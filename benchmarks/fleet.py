@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -43,7 +43,7 @@ os.environ |= {"MAX_WAITING_PER_USER": "1000", "MAX_QUESTIONS_PER_HOUR": "10000"
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 django.setup()
 
-from threads.models import Assistant, Connection  # noqa: E402
+from threads.models import Acknowledgement, Assistant, Connection, Notice, User  # noqa: E402
 
 postgres = embedded_postgres.Folder(_var_dir / "postgres")
 _processes: list["Process"] = []
@@ -126,6 +126,12 @@ class Process:
                 if self._stopping.is_set():
                     return
                 self._process = self._start()
+
+
+def acknowledge(users: Iterable[User]) -> None:
+    """They have read the notice, and so reach the pages."""
+    notice = Notice.objects.get()
+    Acknowledgement.objects.bulk_create(Acknowledgement(user=user, notice=notice) for user in users)
 
 
 def start_worker() -> Process:

@@ -38,6 +38,7 @@ from benchmarks.api import Call, answer_to
 from benchmarks.fleet import (
     Process,
     Promises,
+    acknowledge,
     assistant_at_api,
     fleet,
     postgres,
@@ -186,7 +187,7 @@ def main(rounds: int, seed: int) -> bool:
     promises = Promises()
     print(f"{rounds} rounds, seed {seed}")
     with fleet(), assistant_at_api(after=ANSWER_AFTER) as (assistant, api):
-        User.objects.create_user(EMAIL, PASSWORD)
+        acknowledge([User.objects.create_user(EMAIL, PASSWORD)])
         web, base_url = start_web()
         workers = [start_worker() for _ in range(2)]
         run = asyncio.run(run_rounds(rounds, seed, base_url, assistant, web, workers))

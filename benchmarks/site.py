@@ -71,6 +71,7 @@ def signed_in_page() -> Iterator[Page]:
         page.locator("[name=login]").fill("anna@example.org")
         page.locator("[name=password]").fill(PASSWORD)
         page.locator("[name=password]").press("Enter")
+        page.locator("button[name=acknowledge]").click()
         page.wait_for_selector("[name=content]")
         yield page
         browser.close()

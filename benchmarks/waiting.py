@@ -33,7 +33,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 
-from benchmarks.fleet import Process, Promises, fleet, start_web
+from benchmarks.fleet import Process, Promises, acknowledge, fleet, start_web
 from threads import answering
 from threads.models import Assistant, Connection, Thread, User
 
@@ -134,6 +134,7 @@ def main(count: int) -> bool:
         remote.save()
         assistant = remote.assistants.create(remote_id=uuid.uuid4(), name="Arbeitsrecht", slug="arbeitsrecht")
         users = User.objects.bulk_create(User(email=f"user-{n}@example.org") for n in range(count))
+        acknowledge(users)
         web, base_url = start_web(MAX_WAITING=str(count + 100))
         browsers = [signed_in(user, base_url) for user in users]
         for scene, per_second in ((f"paced, {PER_SECOND} a second", PER_SECOND), ("at once", 0)):

@@ -57,6 +57,12 @@ class Environment(BaseSettings):
         [ip_network("127.0.0.1")], description="Proxies whose X-Forwarded-… headers are believed."
     )
     site_name: str = Field("Auskunft", max_length=40, description="The product's name, as users see it.")
+    operator_name: str = Field("", max_length=200, description="Who runs the site, as the statements say.")
+    accessibility_contact: str | None = Field(
+        None,
+        pattern=r"^(https?://\S+|[^@\s]+@[^@\s]+)$",
+        description="E-mail address or URL for who meets a barrier; else the administrators.",
+    )
     debug: bool = Field(False, description="Django's debug pages. Never in production.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")

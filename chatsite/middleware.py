@@ -102,13 +102,13 @@ def sign_in_on_a_page(get_response: GetResponse) -> GetResponse:
         if request.headers.get("HX-Request") and urlsplit(response.get("Location", "")).path == sign_in:
             if request.method == "POST":
                 return HttpResponse(status=403)  # who is sent away from a form loses what was typed
-            return HttpResponseClientRedirect(redirect_to_login(_page_of(request), sign_in).url)
+            return HttpResponseClientRedirect(redirect_to_login(page_of(request), sign_in).url)
         return response
 
     return middleware
 
 
-def _page_of(request: HttpRequest) -> str:
+def page_of(request: HttpRequest) -> str:
     """The page of this site that a fragment was asked for from; "/" where that is none."""
     try:
         page = HtmxDetails(request).current_url_abs_path

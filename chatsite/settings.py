@@ -58,6 +58,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "chatsite.middleware.private_responses",
     "chatsite.middleware.sign_in_on_a_page",
+    "threads.middleware.PreferencesMiddleware",
+    "threads.middleware.NoticeMiddleware",
 ]
 
 ROOT_URLCONF = "chatsite.urls"
@@ -124,7 +126,7 @@ CACHES = {
 # --- signing in ---
 
 AUTH_USER_MODEL = "threads.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["threads.accounts.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {

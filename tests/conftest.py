@@ -15,7 +15,7 @@ from django.test import Client
 from threads import answering
 from threads.answering.worker import AnsweringWorker
 from threads.completions import open_http
-from threads.models import Assistant, Connection, Message, Thread, User
+from threads.models import Assistant, Connection, Message, Notice, Thread, User
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW, Sandbox, running
 
 # The browser tests' own fixtures run an event loop in this thread; Django's guard would refuse the database.
@@ -35,17 +35,24 @@ def _static_files() -> None:
 
 @pytest.fixture
 def asker(db: None) -> User:
-    return User.objects.create_user("asker@example.org", PASSWORD, first_name="Asta")
+    return acknowledging(User.objects.create_user("asker@example.org", PASSWORD, first_name="Asta"))
 
 
 @pytest.fixture
 def colleague(db: None) -> User:
-    return User.objects.create_user("colleague@example.org", PASSWORD)
+    return acknowledging(User.objects.create_user("colleague@example.org", PASSWORD))
 
 
 @pytest.fixture
 def admin(db: None) -> User:
-    return User.objects.create_superuser("admin@example.org", PASSWORD)
+    return acknowledging(User.objects.create_superuser("admin@example.org", PASSWORD))
+
+
+def acknowledging(user: User) -> User:
+    """Who has read the notice. There is none once the tables were emptied after a test that commits."""
+    if notice := Notice.objects.in_force():
+        notice.acknowledge(user)
+    return user
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_conversations_are_not_administered() -> None:
     assert {label for label in labels if label.startswith("threads.")} == {
         "threads.Assistant",
         "threads.Connection",
+        "threads.Notice",
         "threads.User",
     }
     assert "account.EmailAddress" not in labels

@@ -10,6 +10,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from threads import failures, importing
 from threads.completions import CompletionsError
-from threads.models import Assistant, Connection, User
+from threads.models import Assistant, Connection, Notice, User
 from threads.models.connection import KeyUnreadable
 
 # One page for signing in, with its limits on guessing.
@@ -177,6 +178,44 @@ class AssistantAdmin(admin.ModelAdmin):
     def to_mend(self, assistant: Assistant) -> str:
         """What made the last question fail that nobody but an admin can mend."""
         return str(failures.for_admins(assistant.fault)) if assistant.fault else "–"
+
+
+@admin.register(Notice)
+class NoticeAdmin(admin.ModelAdmin):
+    """Versions are added, and stay as they were acknowledged."""
+
+    list_display = ("version", "created_at", "acknowledged")
+    fields = ("german", "english")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
+        return cast(
+            QuerySet[Notice], super().get_queryset(request).annotate(acknowledged=Count("acknowledgements"))
+        )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Notice | None = None) -> Any:
+        if obj:
+            return ((None, {"fields": ("version", "created_at", "acknowledged", *self.fields)}),)
+        hint = _(
+            "This becomes the next version, in force at once: everyone is asked to acknowledge it before going "
+            "on. It can be neither changed nor deleted afterwards. An empty line begins a new paragraph."
+        )
+        return ((None, {"fields": self.fields, "description": hint}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Notice | None = None) -> tuple[str, ...]:
+        return ("version", "created_at", "acknowledged") if obj else ()
+
+    def has_change_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Notice | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Notice, form: Any, change: bool) -> None:
+        Notice.objects.publish(obj)
+
+    @admin.display(description=gettext_lazy("acknowledged by"), ordering="acknowledged")
+    def acknowledged(self, notice: Any) -> int:
+        return int(notice.acknowledged)
 
 
 class UserCreationForm(AdminUserCreationForm):

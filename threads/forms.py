@@ -1,14 +1,16 @@
 import uuid
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from threads import search
@@ -91,17 +93,6 @@ class TitleForm(forms.Form):
             ),
         },
     )
-
-
-class ShelfForm(forms.Form):
-    """`next`: a page of this site, to go on with."""
-
-    to = forms.TypedChoiceField(choices=Shelf.choices, coerce=Shelf)
-    next = forms.CharField(required=False)
-
-    def clean_next(self) -> str:
-        path: str = self.cleaned_data["next"]
-        return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""
 
 
 class DayField(forms.DateField):
@@ -235,3 +226,38 @@ class FeedbackForm(forms.Form):
             "null_characters_not_allowed": _("The comment contains a character that can't be stored."),
         },
     )
+
+
+class NextForm(forms.Form):
+    """Where to go afterwards: a page of this site, else home."""
+
+    next = forms.CharField(required=False)
+
+    def clean_next(self) -> str:
+        page: str = self.cleaned_data["next"]
+        is_here = page.startswith("/") and url_has_allowed_host_and_scheme(page, allowed_hosts=None)
+        return page if is_here else "/"
+
+
+class ShelfForm(NextForm):
+    to = forms.TypedChoiceField(choices=Shelf.choices, coerce=Shelf)
+
+
+class NoticeForm(NextForm):
+    """That the version `acknowledge` of the notice was read."""
+
+    acknowledge = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at run time
+    class Meta:
+        model = User
+        fields = ("language", "theme", "reading_width", "has_shortcuts", "has_notifications")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [
+            (code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES
+        ]
+        language = cast(forms.ChoiceField, self.fields["language"])
+        language.choices = [("", _("As the browser asks for")), *names]

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from threads.models import Shelf
-from threads.views import account, chat, exports, feedback, health, search, threads, versions
+from threads.views import about, account, chat, exports, feedback, health, search, threads, versions
 
 app_name = "threads"
 
@@ -31,6 +31,10 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.json", exports.message_json, name="message_json"),
     path("messages/<uuid:message_id>/export.txt", exports.message_text, name="message_text"),
     path("account/language/", account.language, name="language"),
+    path("account/preferences/", account.preferences, name="preferences"),
+    path("notice/", account.notice, name="notice"),
+    path("shortcuts/", about.shortcuts, name="shortcuts"),
+    path("accessibility/", about.accessibility, name="accessibility"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),

@@ -5,6 +5,6 @@ document.querySelector(".side-bar [aria-current]")?.scrollIntoView({ block: "nea
 document.addEventListener("htmx:afterSwap", (event) => {
   const entry = document.getElementById(event.detail.requestConfig.elt.id);
   if (entry?.matches(".side-bar li") && entry.querySelector("[data-unread]")) {
-    document.dispatchEvent(new CustomEvent("thread:answered", { detail: { id: entry.id } }));
+    document.dispatchEvent(new CustomEvent("thread:answered", { detail: { url: entry.querySelector("a").href } }));
   }
 });

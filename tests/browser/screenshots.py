@@ -52,6 +52,9 @@ def signed_in(browser: Browser, base_url: str, email: str) -> Page:
     page.locator("[name=password]").fill("demo-password")
     page.locator("[name=password]").press("Enter")
     expect(page.locator("main h1")).not_to_have_text("Anmelden")
+    if page.locator("button[name=acknowledge]").count():
+        page.locator("button[name=acknowledge]").click()
+        expect(page.locator("button[name=acknowledge]")).to_have_count(0)
     return page
 
 

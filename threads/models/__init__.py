@@ -4,7 +4,7 @@ from threads.models.assistant import Assistant
 from threads.models.connection import Connection
 from threads.models.feedback import Feedback, Rating, Reason
 from threads.models.message import IllegalTransition, Message, Role, State
-from threads.models.notice import Acknowledgement, Notice
+from threads.models.notice import Acknowledgement, Notice, with_what_is_owed
 from threads.models.slot import Slot
 from threads.models.source import Source
 from threads.models.thread import Shelf, Thread
@@ -31,4 +31,5 @@ __all__ = [
     "Thread",
     "User",
     "Worker",
+    "with_what_is_owed",
 ]

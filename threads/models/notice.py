@@ -1,4 +1,7 @@
+from datetime import datetime
+
 from django.db import models
+from django.db.models import Exists, Max, OuterRef, Subquery
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -6,6 +9,12 @@ from threads.models.user import User
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
+    def publish(self, notice: "Notice") -> None:
+        """The next version, which is in force from now on. Of two at one instant the constraint refuses one."""
+        newest: int | None = self.aggregate(newest=Max("version"))["newest"]
+        notice.version = (newest or 0) + 1
+        notice.save(force_insert=True)
+
     def in_force(self) -> "Notice | None":
         """The newest version; None: the site has no notice."""
         return self.order_by("-version").first()
@@ -38,6 +47,9 @@ class Notice(models.Model):
         """Once is enough, and the first time counts."""
         Acknowledgement.objects.get_or_create(user=user, notice=self)
 
+    def acknowledged_at(self, user: User) -> datetime | None:
+        return self.acknowledgements.filter(user=user).values_list("created_at", flat=True).first()
+
 
 class Acknowledgement(models.Model):
     """That a user has read a version of the notice, and when."""
@@ -55,3 +67,11 @@ class Acknowledgement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.notice_id}"
+
+
+def with_what_is_owed(users: models.QuerySet[User]) -> models.QuerySet[User]:
+    """`owes_notice` of each is right: has the version in force still to be acknowledged? In the same query."""
+    in_force = Notice.objects.order_by("-version").values("pk")[:1]
+    acknowledged = Acknowledgement.objects.filter(user=OuterRef("pk"), notice=Subquery(in_force))
+    owes_notice = Exists(Notice.objects.all()) & ~Exists(acknowledged)
+    return users.annotate(owes_notice=owes_notice)  # type: ignore[no-redef]  # what others have by default

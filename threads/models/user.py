@@ -63,6 +63,9 @@ class User(AbstractUser):
     has_shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
     has_notifications = models.BooleanField(_("notifications of the browser"), default=False)
 
+    owes_notice: bool = False
+    """Has the version of the notice that is in force still to be acknowledged? Known of who is signed in."""
+
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     USERNAME_FIELD = "email"
@@ -85,3 +88,9 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.lower()  # before it is compared with the others'
+
+    def prefer(self, **preferences: Any) -> None:
+        """Keep these fields, and leave the rest as others may have changed it."""
+        for name, value in preferences.items():
+            setattr(self, name, value)
+        self.save(update_fields=list(preferences))

@@ -5,7 +5,8 @@ from threads.models import User
 
 
 class Request(HttpRequest):
-    """As it reaches a view: signed in, and with what django-htmx found."""
+    """As it reaches a view: signed in, with her preferences, and with what django-htmx found."""
 
     user: User
+    reader: User
     htmx: HtmxDetails

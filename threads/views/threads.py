@@ -5,7 +5,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -71,7 +70,7 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
         return redirect(thread)
     # The way back goes along with the message; see _messages.html.
     messages.success(request, _said(before, now), extra_tags=listing.undo_tag(thread, before))
-    return redirect(form.cleaned_data["next"] or reverse("threads:home"))
+    return redirect(form.cleaned_data["next"])
 
 
 @require_POST
