@@ -35,7 +35,7 @@ LONGEST_CUT_WORD = 30
 
 # As the database's `search_text` has it: these become spaces, those go.
 _SIGNS = re.compile(
-    "[\x00-/:-@\\[-`{-\u00bf×÷\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
+    "[\x00-/:-@\\[-`{-\u00bf×÷\u1680\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
 )
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _SEARCHED_CHARACTERS = 100_000
