@@ -30,12 +30,13 @@ HITS_PER_PAGE = 20
 SOURCES_PER_HIT = 3  # whose passages are shown
 MAX_WORDS = 16
 PASSAGE_CHARACTERS = 280
-AROUND_MARK_CHARACTERS = 70
+SOURCE_PASSAGE_CHARACTERS = 160
+AROUND_MARK_CHARACTERS = 50
 LONGEST_CUT_WORD = 30
 
 # As the database's `search_text` has it: these become spaces, those go.
 _SIGNS = re.compile(
-    "[\x00-/:-@\\[-`{-\u00bf×÷\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
+    "[\x00-/:-@\\[-`{-\u00bf×÷\u1680\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
 )
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _SEARCHED_CHARACTERS = 100_000
@@ -244,7 +245,7 @@ def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[SourceHit]
         passage = _passage(source)
         title, section = len(source.document_title), len(source.section)
         parts = [(0, title), (title + 1, title + 1 + section), (title + section + 2, _SEARCHED_CHARACTERS)]
-        passages = (_excerpt(_cut(passage, first, last)) for first, last in parts)
+        passages = (_excerpt(_cut(passage, *part), SOURCE_PASSAGE_CHARACTERS) for part in parts)
         hits.setdefault(source.message_id, []).append(SourceHit(source, *passages))
     return hits
 
@@ -286,13 +287,13 @@ def _without_markup(passage: Passage) -> Passage:
     return [piece if piece.is_marked else Piece(_MARKUP.sub("", piece.text)) for piece in passage]
 
 
-def _excerpt(passage: Passage) -> Passage:
+def _excerpt(passage: Passage, length: int = PASSAGE_CHARACTERS) -> Passage:
     """Where most different marked words are together, cut between words."""
     text = "".join(piece.text for piece in passage)
-    if len(text) <= PASSAGE_CHARACTERS:
+    if len(text) <= length:
         return passage
-    first = max(0, _densest(passage) - AROUND_MARK_CHARACTERS)
-    last = min(len(text), first + PASSAGE_CHARACTERS)
+    first = max(0, _densest(passage, length - 2 * AROUND_MARK_CHARACTERS) - AROUND_MARK_CHARACTERS)
+    last = min(len(text), first + length)
     if first:
         first = max(first, text.find(" ", first, first + LONGEST_CUT_WORD) + 1)
     if last < len(text):
@@ -314,7 +315,7 @@ def _with_starts(passage: Passage) -> Iterator[tuple[int, Piece]]:
     return zip(accumulate((len(piece.text) for piece in passage), initial=0), passage, strict=False)
 
 
-def _densest(passage: Passage) -> int:
+def _densest(passage: Passage, length: int) -> int:
     """Where the first of those marks is."""
     marks = [(start, piece.text.lower()) for start, piece in _with_starts(passage) if piece.is_marked]
     best, most = 0, (0, 0)
@@ -322,7 +323,7 @@ def _densest(passage: Passage) -> int:
     begin = 0
     for start, word in marks:
         words[word] += 1
-        while marks[begin][0] < start - PASSAGE_CHARACTERS + 2 * AROUND_MARK_CHARACTERS:
+        while marks[begin][0] < start - length:
             words -= Counter([marks[begin][1]])
             begin += 1
         if (len(words), words.total()) > most:

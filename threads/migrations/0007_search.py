@@ -16,7 +16,7 @@ SEARCH_TEXT = r"""
 CREATE FUNCTION search_text(content text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN regexp_replace(
     translate(left(content, 100000), E'\u00ad\u200b\u200c\u200d\u2060\ufeff', ''),
-    E'[\u0001-/:-@\\[-`{-\u00bf×÷\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]', ' ', 'g'
+    E'[\u0001-/:-@\\[-`{-\u00bf×÷\u1680\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]', ' ', 'g'
 )
 """
 SEARCH_WORDS = """
