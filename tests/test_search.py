@@ -30,7 +30,7 @@ Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 Say = Callable[..., Thread]
 HTMX: Any = {"HX-Request": "true"}
-FIXED_QUERIES = 7  # session, user, assistants, hits, messages, sources, sandbox
+FIXED_QUERIES = 9  # session, user, assistants, hits, messages, sources, sandbox, the side bar (2)
 
 
 @pytest.fixture

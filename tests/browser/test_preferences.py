@@ -72,7 +72,7 @@ def test_paper_is_light(open_browser: Callable[..., Page], asker: User) -> None:
     page = open_browser(asker)
     page.goto("/")
     page.emulate_media(media="print")
-    assert background(page) == "rgb(253, 253, 251)"
+    assert background(page) == "rgb(255, 255, 255)"
 
 
 def test_chosen_width_is_that_of_the_text(open_browser: Callable[..., Page], asker: User) -> None:

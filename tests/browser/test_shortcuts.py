@@ -46,25 +46,24 @@ def opened(page: Page) -> list[int]:
     return [answer.locator("details.source[open]").count() for answer in answers(page).all()]
 
 
-def test_search_and_new_conversation(conversation: Page) -> None:
-    conversation.keyboard.press("/")
-    expect(conversation).to_have_url(re.compile("/search/"))
-    conversation.go_back()
+def test_new_conversation(conversation: Page) -> None:
     conversation.keyboard.press("n")
     expect(conversation).to_have_url(re.compile(":[0-9]+/$"))
 
 
-def test_slash_goes_to_the_field_for_searching_where_there_is_one(conversation: Page) -> None:
-    conversation.evaluate("""() => {
-        const field = Object.assign(document.createElement('input'), { type: 'search', name: 'q', value: 'alt' });
-        field.setAttribute('aria-label', 'Suche');
-        document.querySelector('main').prepend(field);
-    }""")
+def test_slash_goes_to_the_field_for_searching(conversation: Page) -> None:
     conversation.keyboard.press("/")
     field = conversation.locator("[name=q]")
     expect(field).to_be_focused()
     conversation.keyboard.type("neu/")
     expect(field).to_have_value("neu/")
+
+
+def test_slash_goes_to_the_page_for_searching_where_there_is_no_room_for_a_field(conversation: Page) -> None:
+    conversation.set_viewport_size({"width": 360, "height": 700})
+    conversation.keyboard.press("/")
+    expect(conversation).to_have_url(re.compile("/search/"))
+    expect(conversation.locator("#search-q")).to_be_focused()
 
 
 def test_moving_from_message_to_message(conversation: Page) -> None:
@@ -95,21 +94,18 @@ def test_sources_of_the_focused_answer_else_of_the_last_are_opened_and_closed(co
     assert opened(conversation) == [2, 0]
 
 
-def test_copying_and_editing_press_the_buttons_for_it(conversation: Page) -> None:
-    conversation.evaluate("""() => {
-        window.pressed = [];
-        document.querySelectorAll("article.message").forEach((message, index) => {
-            const button = document.createElement("button");
-            button.dataset[message.dataset.role === "user" ? "edit" : "copy"] = "";
-            button.addEventListener("click", () => window.pressed.push(index));
-            message.append(button);
-        });
-    }""")
-    conversation.keyboard.press("c")
+def test_answer_is_copied(conversation: Page) -> None:
+    conversation.context.grant_permissions(["clipboard-read", "clipboard-write"])
     answers(conversation).first.focus()
     conversation.keyboard.press("c")
+    expect(answers(conversation).first.locator(".tools-said")).to_have_text("Kopiert")
+    assert "Ja." in conversation.evaluate("navigator.clipboard.readText()")
+    expect(answers(conversation).first).to_be_focused()
+
+
+def test_last_question_is_edited(conversation: Page) -> None:
     conversation.keyboard.press("e")
-    assert conversation.evaluate("window.pressed") == [3, 1, 2]
+    expect(conversation.locator("article").nth(2).locator("textarea")).to_be_focused()
 
 
 def test_keys_that_find_nothing_do_nothing(page: Page) -> None:
