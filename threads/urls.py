@@ -1,7 +1,18 @@
 from django.urls import path
 
 from threads.models import Shelf
-from threads.views import about, account, chat, exports, feedback, health, search, threads, versions
+from threads.views import (
+    about,
+    account,
+    chat,
+    components,
+    exports,
+    feedback,
+    health,
+    search,
+    threads,
+    versions,
+)
 
 app_name = "threads"
 
@@ -35,6 +46,7 @@ urlpatterns = [
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),
+    path("components/", components.components, name="components"),
     # For machines; see also chatsite.middleware.answer_machines.
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
