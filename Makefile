@@ -33,6 +33,7 @@ bench: setup browser ## the benchmarks; their figures stand in the README
 	$(RUN) python -m benchmarks.waiting
 	$(RUN) python -m benchmarks.budget
 	$(RUN) python -m benchmarks.kill
+	$(RUN) python -m benchmarks.million
 
 messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
 	$(RUN) python manage.py makemessages --locale de --no-wrap --no-obsolete --add-location file --ignore 'var/*' --ignore 'tests/*'

@@ -21,7 +21,7 @@ from threads import answering
 from threads.forms import MAX_SEARCH_CHARACTERS, SearchForm
 from threads.models import Assistant, Message, Shelf, Source, Thread, User
 from threads.rendering import render_passage
-from threads.search import HITS_PER_PAGE, PASSAGE_CHARACTERS, Piece, Query, Term, find, terms_of
+from threads.search import HITS_PER_PAGE, PASSAGE_CHARACTERS, Query, Term, find, terms_of
 from threads.search import _excerpt as excerpt
 
 pytestmark = pytest.mark.django_db
@@ -623,14 +623,15 @@ def test_passage_is_cut_around_what_was_found(asker: User, say: Say) -> None:
 
 
 def test_passage_of_one_endless_word_is_cut() -> None:
-    passage = excerpt([Piece("x" * 5_000, is_marked=True), Piece("y" * 5_000)])
+    passage = excerpt("x" * 5_000 + "y" * 5_000, [(0, 5_000)], PASSAGE_CHARACTERS)
     assert sum(len(piece.text) for piece in passage) <= PASSAGE_CHARACTERS + 4
 
 
 def test_many_marks_are_looked_through_quickly() -> None:
     began = time.monotonic()
-    excerpt([Piece(text, is_marked=bool(n % 2)) for n in range(50_000) for text in (f"w{n} ",)])
-    assert time.monotonic() - began < 2
+    text = "".join(f"{n:05} " for n in range(50_000))
+    excerpt(text, [(6 * n, 6 * n + 5) for n in range(50_000)], PASSAGE_CHARACTERS)
+    assert time.monotonic() - began < 1
 
 
 def test_rendered_passage_is_escaped() -> None:
@@ -674,6 +675,13 @@ def test_answer_of_megabytes_is_stored_and_found_by_its_beginning(asker: User, s
     [hit] = find(asker, Query(terms_of("Kündigung"))).hits
     assert hit.kind == "answer"
     assert len(hit.sources) == 1
+
+
+def test_what_lies_far_behind_is_found_and_not_shown(asker: User, say: Say) -> None:
+    say("Wort " * 15_000 + "Kündigung " + "Wort " * 10_000 + "Urlaub")
+    [hit] = find(asker, Query(terms_of("Kündigung"))).hits
+    assert not any(piece.is_marked for piece in hit.passage)
+    assert find(asker, Query(terms_of("Urlaub"))).hits == []
 
 
 def test_words_are_no_part_of_what_a_page_loads(say: Say) -> None:

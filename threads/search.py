@@ -12,11 +12,12 @@ of everybody's words would have to read all that begin with "a" first.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from threads.models import Assistant, Message, Role, Source, Thread, User
 
 HITS_PER_PAGE = 20
 SOURCES_PER_HIT = 3  # whose passages are shown
+MARKED_CHARACTERS = 20_000  # of a text, at its beginning: what lies behind is found, and not shown
 MAX_WORDS = 16
 PASSAGE_CHARACTERS = 280
 SOURCE_PASSAGE_CHARACTERS = 160
@@ -39,7 +41,6 @@ _SIGNS = re.compile(
     "[\x00-/:-@\\[-`{-\u00bf×÷\u1680\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufffd\U0001f000-\U0001faff]"
 )
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
-_SEARCHED_CHARACTERS = 100_000
 
 _QUOTATION_MARKS = dict.fromkeys(map(ord, "„“”«»"), '"')
 _TERM = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
@@ -157,7 +158,7 @@ LIMIT {limit}
 
 
 def find(user: User, query: Query, after: Message | None = None) -> Page:
-    """The newest hits, or those that follow `after`: in four queries, however many there are."""
+    """The newest hits, or those that follow `after`: in three queries, however many there are."""
     ids = _find(user, query, after)
     return Page(_hits(ids[:HITS_PER_PAGE], query), has_more=len(ids) > HITS_PER_PAGE)
 
@@ -230,8 +231,8 @@ def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
 def _hit(message: Message, sources: Sequence[SourceHit]) -> Hit:
     if not message.is_in_text:  # type: ignore[attr-defined] # annotated
         return Hit(message, [], sources)
-    passage = _passage(message)
-    return Hit(message, _excerpt(passage if message.role == Role.USER else _without_markup(passage)), sources)
+    passage = _excerpt(*_marks(message), PASSAGE_CHARACTERS)
+    return Hit(message, passage if message.role == Role.USER else _without_markup(passage), sources)
 
 
 def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[SourceHit]]:
@@ -242,12 +243,18 @@ def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[SourceHit]
     )
     hits: dict[UUID, list[SourceHit]] = {}
     for source in sources:
-        passage = _passage(source)
-        title, section = len(source.document_title), len(source.section)
-        parts = [(0, title), (title + 1, title + 1 + section), (title + section + 2, _SEARCHED_CHARACTERS)]
-        passages = (_excerpt(_cut(passage, *part), SOURCE_PASSAGE_CHARACTERS) for part in parts)
-        hits.setdefault(source.message_id, []).append(SourceHit(source, *passages))
+        hits.setdefault(source.message_id, []).append(_source_hit(source))
     return hits
+
+
+def _source_hit(source: Source) -> SourceHit:
+    text, marks = _marks(source)
+    section = len(source.document_title) + 1
+    content = section + len(source.section) + 1
+    parts = [(0, section - 1), (section, content - 1), (content, len(text))]
+    return SourceHit(
+        source, *(_excerpt(*_part(text, marks, *part), SOURCE_PASSAGE_CHARACTERS) for part in parts)
+    )
 
 
 def _has(table: str, terms: Iterable[Term]) -> RawSQL:
@@ -256,27 +263,73 @@ def _has(table: str, terms: Iterable[Term]) -> RawSQL:
 
 
 def _marked(text: str, terms: Iterable[Term]) -> dict[str, Expression]:
-    """What was searched, and the same with all that was found in it marked."""
+    """The beginning of what was searched, and the same with all that was found in it marked."""
     words, parameters = _words([term for term in terms if not term.is_excluded])
     options = f"HighlightAll=true, StartSel={_BEGIN}, StopSel={_END}"
-    german = f"ts_headline('german', search_text({text}), {words}, %s)"
+    beginning = f"left({text}, {MARKED_CHARACTERS})"
+    german = f"ts_headline('german', search_text({beginning}), {words}, %s)"
     both = RawSQL(
         f"ts_headline('english', {german}, {words}, %s)", [*[*parameters, options] * 2], TextField()
     )
-    return {"marked": both, "searched": RawSQL(f"left({text}, {_SEARCHED_CHARACTERS})", [], TextField())}
+    return {"marked": both, "beginning": RawSQL(beginning, [], TextField())}
 
 
-def _passage(row: Any) -> Passage:
-    """All of the text as it is stored, marked where the database marked its own version of it: without signs."""
-    text: str = row.searched
+Marks = list[tuple[int, int]]  # begin and end of each
+
+
+def _marks(row: Any) -> tuple[str, Marks]:
+    """The text as it is stored, and where the database marked its own version of it: the one without signs."""
+    text: str = row.beginning
     lengths = [len(part) for part in re.split(f"[{_BEGIN}{_END}]+", row.marked)]
     seen = [place for place, character in enumerate(text) if ord(character) not in _UNSEEN]
     if sum(lengths) != len(seen):  # a word that was too long for it was left out
-        return [Piece(text)]
+        return text, []
     seen.append(len(text))
-    places = [0, *(seen[place] for place in accumulate(lengths[:-1])), len(text)]
+    places = [seen[place] for place in accumulate(lengths[:-1])]
+    return text, list(zip(places[::2], places[1::2], strict=True))
+
+
+def _part(text: str, marks: Marks, first: int, last: int) -> tuple[str, Marks]:
+    inside = marks[bisect_left(marks, (first, 0)) : bisect_left(marks, (last, 0))]
+    return text[first:last], [(begin - first, min(end, last) - first) for begin, end in inside]
+
+
+def _excerpt(text: str, marks: Marks, length: int) -> Passage:
+    """Where most different marked words are together, cut between words."""
+    if len(text) <= length:
+        return _pieces(text, marks)
+    first = max(0, _densest(text, marks, length - 2 * AROUND_MARK_CHARACTERS) - AROUND_MARK_CHARACTERS)
+    last = min(len(text), first + length)
+    if first:
+        first = max(first, text.find(" ", first, first + LONGEST_CUT_WORD) + 1)
+    if last < len(text):
+        last = max(text.rfind(" ", last - LONGEST_CUT_WORD, last), 0) or last
+    before, after = [Piece("… ")] * (first > 0), [Piece(" …")] * (last < len(text))
+    return [*before, *_pieces(*_part(text, marks, first, last)), *after]
+
+
+def _pieces(text: str, marks: Marks) -> Passage:
+    places = [0, *chain.from_iterable(marks), len(text)]
     pieces = [Piece(text[first:last], n % 2 == 1) for n, (first, last) in enumerate(pairwise(places))]
     return [piece for piece in pieces if piece.text]
+
+
+def _densest(text: str, marks: Marks, length: int) -> int:
+    """Where the first of those marks begins."""
+    best, most = 0, (0, 0)
+    words: Counter[str] = Counter()
+    within: deque[tuple[int, str]] = deque()
+    for begin, end in marks:
+        within.append((begin, text[begin:end].lower()))
+        words[within[-1][1]] += 1
+        while within[0][0] < begin - length:
+            _, gone = within.popleft()
+            words[gone] -= 1
+            if not words[gone]:
+                del words[gone]
+        if (len(words), len(within)) > most:
+            best, most = within[0][0], (len(words), len(within))
+    return best
 
 
 _MARKUP = re.compile(r"\*\*|__|~~|`+|\||-{3,}|(?<=\n)[ \t]*(?:#{1,6}|[-*+>])[ \t]")
@@ -285,47 +338,3 @@ _MARKUP = re.compile(r"\*\*|__|~~|`+|\||-{3,}|(?<=\n)[ \t]*(?:#{1,6}|[-*+>])[ \t
 def _without_markup(passage: Passage) -> Passage:
     """What Markdown would not show would only be in the way here."""
     return [piece if piece.is_marked else Piece(_MARKUP.sub("", piece.text)) for piece in passage]
-
-
-def _excerpt(passage: Passage, length: int = PASSAGE_CHARACTERS) -> Passage:
-    """Where most different marked words are together, cut between words."""
-    text = "".join(piece.text for piece in passage)
-    if len(text) <= length:
-        return passage
-    first = max(0, _densest(passage, length - 2 * AROUND_MARK_CHARACTERS) - AROUND_MARK_CHARACTERS)
-    last = min(len(text), first + length)
-    if first:
-        first = max(first, text.find(" ", first, first + LONGEST_CUT_WORD) + 1)
-    if last < len(text):
-        last = max(text.rfind(" ", last - LONGEST_CUT_WORD, last), 0) or last
-    before, after = [Piece("… ")] * (first > 0), [Piece(" …")] * (last < len(text))
-    return [*before, *_cut(passage, first, last), *after]
-
-
-def _cut(passage: Passage, first: int, last: int) -> Passage:
-    cut = [
-        Piece(piece.text[max(0, first - start) : last - start], piece.is_marked)
-        for start, piece in _with_starts(passage)
-        if start < last
-    ]
-    return [piece for piece in cut if piece.text]
-
-
-def _with_starts(passage: Passage) -> Iterator[tuple[int, Piece]]:
-    return zip(accumulate((len(piece.text) for piece in passage), initial=0), passage, strict=False)
-
-
-def _densest(passage: Passage, length: int) -> int:
-    """Where the first of those marks is."""
-    marks = [(start, piece.text.lower()) for start, piece in _with_starts(passage) if piece.is_marked]
-    best, most = 0, (0, 0)
-    words: Counter[str] = Counter()
-    begin = 0
-    for start, word in marks:
-        words[word] += 1
-        while marks[begin][0] < start - length:
-            words -= Counter([marks[begin][1]])
-            begin += 1
-        if (len(words), words.total()) > most:
-            best, most = marks[begin][0], (len(words), words.total())
-    return best
