@@ -9,6 +9,9 @@ from tests.browser import chromium
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "screenshots"
 
+QUESTIONS = ("Wie viele Urlaubstage", "Wie lange dauert die Elternzeit", "Bekomme ich weiter Lohn")
+FOLLOW_UP = "Und welche Kündigungsfrist gilt in der Probezeit?"
+
 
 def main(base_url: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -16,14 +19,31 @@ def main(base_url: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=[*chromium.ARGUMENTS])
         page = signed_in(browser, base_url, "anna@example.org")
         page.screenshot(path=FOLDER / "home.png")
-        page.get_by_role("button", name="Bekomme ich weiter Lohn").click()
-        answered(page, 1)
-        page.locator("details.source summary").first.click()
-        page.set_viewport_size({"width": 1200, "height": 1700})
-        page.mouse.move(600, 300)
-        page.mouse.wheel(0, -5000)
+        for number, question in enumerate(QUESTIONS, start=1):
+            page.goto("/")
+            page.get_by_role("button", name=question).click()
+            answered(page, 1)
+            if number == 2:
+                page.goto("/threads/")
+                page.locator(".thread-menu summary").first.click()
+                page.locator(".thread-menu[open]").get_by_role("button", name="Anheften").click()
+        page.locator("[name=content]").last.fill(FOLLOW_UP)
+        page.locator("[name=content]").last.press("Enter")
+        answered(page, 2)
+        address = page.url
+        page.locator("a.citation").first.click()
+        page.set_viewport_size({"width": 1280, "height": 1500})
+        page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
         page.wait_for_timeout(500)
         page.screenshot(path=FOLDER / "conversation.png")
+        page.set_viewport_size({"width": 1200, "height": 800})
+        page.goto("/threads/")
+        page.screenshot(path=FOLDER / "list.png")
+        page.goto("/search/?q=Kündigung")
+        page.screenshot(path=FOLDER / "search.png")
+        page.goto(f"{address.split('#')[0]}print/")
+        page.set_viewport_size({"width": 800, "height": 1000})
+        page.screenshot(path=FOLDER / "print.png")
         phone = browser.new_context(
             base_url=base_url,
             locale="de-DE",
@@ -31,7 +51,7 @@ def main(base_url: str) -> None:
             viewport={"width": 390, "height": 800},
             storage_state=page.context.storage_state(),
         ).new_page()
-        phone.goto(page.url)
+        phone.goto(address)
         phone.wait_for_timeout(500)
         phone.screenshot(path=FOLDER / "phone-dark.png")
         admin = signed_in(browser, base_url, "admin@example.org")
