@@ -257,3 +257,20 @@ async def test_no_more_calls_at_once_than_allowed(
         await asyncio.sleep(0.7)
         assert len(worker.calls) == 2
         assert await sync_to_async(Message.objects.filter(state=State.ANSWERING).count)() == 2
+
+
+async def test_question_that_is_withdrawn_as_it_is_claimed_is_no_fault(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    withdrawn = await sync_to_async(start)("Zurückgezogen?")
+    find = line._next_of
+
+    def next_of(connection_id: int) -> tuple[str | None, float]:
+        found = find(connection_id)
+        answer_of(withdrawn).stop_if_waiting()
+        return found
+
+    monkeypatch.setattr(line, "_next_of", next_of)
+    async with at_work() as (worker, _):
+        assert await worker._claim() == line.Wait(0.0)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
