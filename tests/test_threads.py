@@ -119,6 +119,20 @@ def test_side_bar_shows_where_one_is(client: Client, start: Start) -> None:
     assert page.select_one(f"#entry-{other.pk}")
 
 
+def test_side_bar_shows_where_one_is_in_what_it_loads_later(
+    client: Client, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threads.listing.PER_PAGE", 1)
+    thread, _ = start("Hier?"), start("Neuer?")
+    more = page_of(client.get(url("thread", thread.pk))).select_one("#side-bar-more a")
+    assert more
+    headers: Any = HTMX | {"HX-Target": "side-bar-more"}
+    entry = page_of(client.get(str(more["hx-get"]), headers=headers)).select_one(f"#entry-{thread.pk}")
+    assert entry
+    assert "hx-get" not in entry.attrs
+    assert entry.select_one("[aria-current=page]")
+
+
 # --- shelves ---
 
 
@@ -261,6 +275,11 @@ def test_bad_title_comes_back_with_what_is_wrong(
     assert error
     assert (field["value"], field["aria-describedby"]) == (title, "title-errors")
     assert says in error.get_text()
+
+
+def test_title_that_was_made_of_a_long_question_can_be_saved(client: Client, start: Start) -> None:
+    thread = start("gilt " * 40)
+    assert client.post(url("title", thread.pk), {"title": thread.title}).status_code == 302
 
 
 def test_renaming_is_given_up(client: Client, start: Start) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from threads.models.thread import TITLE_CHARACTERS
 from threads.titles import title_of
 
 
@@ -17,14 +18,14 @@ from threads.titles import title_of
             + "Dazu muss man wissen, dass die Probezeit schon endete. " * 3,
             "Was gilt nach § 622 Abs. 3 BGB?",
         ),
-        ("gilt " * 40, "gilt " * 15 + "gilt …"),
-        ("x" * 200, "x" * 80 + "…"),
-        ("ja " + "x" * 200, "ja " + "x" * 77 + "…"),
+        ("gilt " * 40, "gilt " * 14 + "gilt …"),
+        ("x" * 200, "x" * 79 + "…"),
+        ("ja " + "x" * 200, "ja " + "x" * 76 + "…"),
     ],
 )
 def test_title(question: str, title: str) -> None:
     assert title_of(question) == title
-    assert len(title) <= 81
+    assert len(title) <= TITLE_CHARACTERS
 
 
 def test_longest_question_has_a_title_at_once() -> None:

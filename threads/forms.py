@@ -69,9 +69,10 @@ class QuestionForm(forms.Form):
 
 
 class PageForm(forms.Form):
-    """Where a page of a list that is newest first begins: after the thread `before`."""
+    """Where a page of a list that is newest first begins: after the thread `before`. `here`: the one that is read."""
 
     before = forms.UUIDField(required=False)
+    here = forms.UUIDField(required=False)
 
 
 class WindowForm(forms.Form):

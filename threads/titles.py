@@ -16,6 +16,6 @@ def title_of(question: str) -> str:
     for sentence in _BETWEEN_SENTENCES.split(text):
         if sentence.endswith("?") and len(sentence) <= TITLE_CHARACTERS:
             return sentence
-    cut = text[:TITLE_CHARACTERS]
+    cut = text[: TITLE_CHARACTERS - 1]
     begun, _, _ = cut.rpartition(" ")
     return f"{begun} …" if len(begun) > TITLE_CHARACTERS / 2 else f"{cut}…"

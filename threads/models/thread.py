@@ -72,7 +72,7 @@ class Thread(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, models.CASCADE, related_name="threads")
     assistant = models.ForeignKey(Assistant, models.PROTECT, related_name="threads")
-    title = models.CharField(max_length=TITLE_CHARACTERS + 1)
+    title = models.CharField(max_length=TITLE_CHARACTERS)
     remote_id = models.UUIDField(null=True, help_text="What the API calls this conversation, once known.")
     client_token = models.UUIDField(help_text="Made with the form: a form sent twice makes one thread.")
     created_at = models.DateTimeField(auto_now_add=True)

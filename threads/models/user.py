@@ -54,14 +54,23 @@ class User(AbstractUser):
         max_length=8,
         choices=settings.LANGUAGES,
         blank=True,
+        db_default="",
         help_text=_("Empty: as the browser asks for."),
     )
-    theme = models.CharField(_("theme"), max_length=6, choices=Theme, default=Theme.SYSTEM)
-    reading_width = models.CharField(
-        _("reading width"), max_length=6, choices=ReadingWidth, default=ReadingWidth.NORMAL
+    theme = models.CharField(
+        _("theme"), max_length=6, choices=Theme, default=Theme.SYSTEM, db_default=Theme.SYSTEM
     )
-    has_shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True)
-    has_notifications = models.BooleanField(_("notifications of the browser"), default=False)
+    reading_width = models.CharField(
+        _("reading width"),
+        max_length=6,
+        choices=ReadingWidth,
+        default=ReadingWidth.NORMAL,
+        db_default=ReadingWidth.NORMAL,
+    )
+    has_shortcuts = models.BooleanField(_("keyboard shortcuts"), default=True, db_default=True)
+    has_notifications = models.BooleanField(
+        _("notifications of the browser"), default=False, db_default=False
+    )
 
     owes_notice: bool = False
     """Has the version of the notice that is in force still to be acknowledged? Known of who is signed in."""

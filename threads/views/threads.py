@@ -28,7 +28,8 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
     page = listing.page_of(kept, Shelf(shelf), before)
     if request.htmx:
         in_side_bar = request.htmx.target == SIDE_BAR_MORE
-        return render(request, "threads/_threads.html", {"page": page, "in_side_bar": in_side_bar})
+        context = {"page": page, "in_side_bar": in_side_bar, "here_id": form.cleaned_data.get("here")}
+        return render(request, "threads/_threads.html", context)
     return render(request, "threads/threads.html", {"page": page, "undo_days": UNDO_DAYS})
 
 
