@@ -364,7 +364,12 @@ def test_passwords_are_not_guessed_through_the_admin(admin: User) -> None:
 def fields_of(assistant: Assistant, **changed: Any) -> dict[str, Any]:
     names = ("name", "slug", "description", "welcome", "notice_text", "licence", "license_id", "auth_realm")
     unchanged = {name: getattr(assistant, name) for name in names}
-    ids = {"connection": assistant.connection.pk, "remote_id": assistant.remote_id, "position": 0}
+    ids = {
+        "connection": assistant.connection.pk,
+        "remote_id": assistant.remote_id,
+        "position": 0,
+        "language": "de",
+    }
     return unchanged | ids | {"is_active": "on"} | changed
 
 

@@ -568,3 +568,12 @@ def test_pages_answer_head(client: Client, start: Start) -> None:
 def test_estimate_is_no_more_exact_than_it_is(seconds: float, text: str) -> None:
     with translation.override("de"):
         assert text in about(seconds)
+
+
+def test_answer_and_its_sources_say_in_which_language_they_are(client: Client, start: Start) -> None:
+    Assistant.objects.update(language="en")
+    answer = answer_of(start())
+    finish(answer, sources=1)
+    page = page_of(client.get(url("thread", answer.thread_id)))
+    parts = page.select(".answer .message-text, .source-name, .source blockquote")
+    assert [part["lang"] for part in parts] == ["en"] * 3

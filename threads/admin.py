@@ -161,7 +161,7 @@ class AssistantAdmin(admin.ModelAdmin):
     filter_horizontal = ("groups",)
     readonly_fields = ("missing", "to_mend")
     fieldsets = (
-        (None, {"fields": ("name", "slug", "description", "is_active", "position", "groups")}),
+        (None, {"fields": ("name", "slug", "description", "language", "is_active", "position", "groups")}),
         (gettext_lazy("Conversation"), {"fields": ("welcome", "example_questions", "notice_text")}),
         (
             gettext_lazy("At the API"),

@@ -1,5 +1,6 @@
 from typing import Self
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -34,6 +35,14 @@ class Assistant(models.Model):
         max_length=300,
         blank=True,
         help_text=_("One or two sentences, shown where users choose an assistant."),
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=8,
+        choices=settings.LANGUAGES,
+        default="de",
+        db_default="de",
+        help_text=_("In which it answers: screen readers then read the answers aloud in it."),
     )
     welcome = models.TextField(
         _("welcome"), blank=True, help_text=_("Shown above a new conversation, before the first question.")
