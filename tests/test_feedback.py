@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.conftest import answer_of
-from threads.forms import MAX_COMMENT_CHARACTERS
+from threads.forms.feedback import MAX_COMMENT_CHARACTERS
 from threads.models import Feedback, Message, Rating, Reason, Thread, User
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.conftest import answer_of
 from threads import answering
-from threads.forms import MAX_SEARCH_CHARACTERS, SearchForm
+from threads.forms import SearchForm
+from threads.forms.searching import MAX_SEARCH_CHARACTERS
 from threads.models import Assistant, Message, Shelf, Source, Thread, User
 from threads.rendering import render_passage
 from threads.search import HITS_PER_PAGE, PASSAGE_CHARACTERS, Query, Term, find, terms_of

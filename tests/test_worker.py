@@ -272,5 +272,5 @@ async def test_question_that_is_withdrawn_as_it_is_claimed_is_no_fault(
 
     monkeypatch.setattr(line, "_next_of", next_of)
     async with at_work() as (worker, _):
-        assert await worker._claim() == line.Wait(0.0)
+        assert await worker._claim() == budget.Wait(0.0)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -1,0 +1,128 @@
+"""What to look for."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from threads import search
+from threads.models import Assistant, Thread, User
+
+MAX_SEARCH_CHARACTERS = 200
+
+
+class DayField(forms.DateField):
+    """A day on which there may be conversations: what lies far off is a slip, or more than a clock can tell."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        first, last = date(2000, 1, 1), date(2100, 12, 31)
+        super().__init__(
+            required=False,
+            error_messages={"invalid": _("Please enter a date.")},
+            validators=[
+                MinValueValidator(first, _("Please enter a date.")),
+                MaxValueValidator(last, _("Please enter a date.")),
+            ],
+            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "min": first, "max": last}),
+            **kwargs,
+        )
+
+
+class SearchForm(forms.Form):
+    """What to look for, where, and after which hit: all of it stands in the address.
+
+    Valid without anything to look for; `query` is then None.
+    """
+
+    q = forms.CharField(
+        label=_("Search in your questions, answers and sources"),
+        max_length=MAX_SEARCH_CHARACTERS,
+        required=False,
+        error_messages={
+            "max_length": _(
+                "This is too long to search for: %(show_value)s characters, at most %(limit_value)s are possible."
+            ),
+            "null_characters_not_allowed": _("It contains a character that can't be searched for."),
+        },
+    )
+    assistant = forms.ModelChoiceField(
+        Assistant.objects.none(),
+        label=_("Assistant"),
+        empty_label=_("All assistants"),
+        to_field_name="slug",
+        required=False,
+        error_messages={"invalid_choice": _("You have no conversation with this assistant.")},
+    )
+    since = DayField(label=_("From"))
+    until = DayField(label=_("Until"))
+    with_notice = forms.BooleanField(label=_("Only answers with a legal notice"), required=False)
+    after = forms.UUIDField(required=False)
+
+    def __init__(self, user: User, data: QueryDict) -> None:
+        super().__init__(data, auto_id="search-%s")
+        self._mine = Assistant.objects.filter(pk__in=Thread.objects.visible_to(user).values("assistant"))
+        self.fields["assistant"].queryset = self._mine  # type: ignore[attr-defined]
+
+    @cached_property
+    def assistants(self) -> list[Assistant]:
+        """To choose from: where there is but one, nothing."""
+        found = list(self._mine)
+        return found if len(found) > 1 or self["assistant"].data else []
+
+    @property
+    def is_filtered(self) -> bool:
+        return any(self[name].data for name in ("assistant", "since", "until", "with_notice"))
+
+    @property
+    def without_filters(self) -> str:
+        return urlencode({"q": self.cleaned_data["q"]})
+
+    @property
+    def query(self) -> search.Query | None:
+        data = self.cleaned_data
+        if not data["q"]:
+            return None
+        return search.Query(
+            search.terms_of(data["q"]),
+            data["assistant"],
+            _begin_of(data["since"]) if data["since"] else None,
+            _begin_of(data["until"] + timedelta(days=1)) if data["until"] else None,
+            data["with_notice"],
+        )
+
+    def clean_q(self) -> str:
+        text: str = self.cleaned_data["q"]
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise forms.ValidationError(_("It contains a character that can't be searched for.")) from None
+        terms = search.terms_of(text)
+        if text and not terms:
+            raise forms.ValidationError(_("Please enter a word, too: signs are not searched for."))
+        if terms and all(term.is_excluded for term in terms):
+            raise forms.ValidationError(
+                _("Please enter a word without a minus, too: with a minus it is only left out.")
+            )
+        words = sum(len(term.words) for term in terms)
+        if words > search.MAX_WORDS:
+            raise forms.ValidationError(
+                _("These are too many words: %(words)s, at most %(most)s are possible."),
+                params={"words": words, "most": search.MAX_WORDS},
+            )
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        if data.get("since") and data.get("until") and data["until"] < data["since"]:
+            self.add_error("until", _("This is before the first day."))
+        return data
+
+
+def _begin_of(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
