@@ -262,7 +262,7 @@ def test_title_is_changed_in_place(client: Client, start: Start, headers: Any) -
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
-@pytest.mark.parametrize(("title", "says"), [(" ", "Titel"), ("x" * 81, "81")])
+@pytest.mark.parametrize(("title", "says"), [(" ", "Titel"), ("\u200b\u202e", "Titel"), ("x" * 81, "81")])
 def test_bad_title_comes_back_with_what_is_wrong(
     client: Client, start: Start, title: str, says: str, headers: Any
 ) -> None:

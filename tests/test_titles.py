@@ -9,6 +9,7 @@ from threads.titles import title_of
     [
         ("Was gilt?", "Was gilt?"),
         (" Was\n gilt? ", "Was gilt?"),
+        ("Was \u202egilt\x07?", "Was gilt?"),
         (
             "Guten Tag, wir haben seit vielen Jahren einen Betriebsrat. Nun zieht die Firma um. Was gilt dann?",
             "Was gilt dann?",

@@ -192,8 +192,14 @@ def test_question_of_htmx_comes_back_with_its_waiting_answer_and_a_new_token(
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "Frage"), (" \n ", "Frage"), ("x" * 30_001, "30001"), ("a\x00b", "Zeichen")],
-    ids=["empty", "blank", "too long", "NUL"],
+    [
+        ("", "Frage"),
+        (" \n ", "Frage"),
+        ("\u200b\u00ad", "Frage"),
+        ("x" * 30_001, "30001"),
+        ("a\x00b", "Zeichen"),
+    ],
+    ids=["empty", "blank", "invisible", "too long", "NUL"],
 )
 def test_bad_question_comes_back_with_what_is_wrong(
     client: Client, start: Start, text: str, says: str, headers: Any

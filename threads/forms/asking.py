@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from threads.completions import MAX_CONTENT_CHARACTERS
+from threads.plain import is_visible
 
 
 class LongTextField(forms.CharField):
@@ -46,6 +47,8 @@ class QuestionForm(forms.Form):
             text.encode()
         except UnicodeEncodeError:
             raise forms.ValidationError(_("The question contains a character that can't be sent.")) from None
+        if not is_visible(text):
+            raise forms.ValidationError(self.fields["content"].error_messages["required"], "required")
         return text
 
     def clean(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from threads.models import Shelf
 from threads.models.thread import TITLE_CHARACTERS
+from threads.plain import is_visible, one_line
 
 
 class PageForm(forms.Form):
@@ -34,6 +35,12 @@ class TitleForm(forms.Form):
             ),
         },
     )
+
+    def clean_title(self) -> str:
+        title = one_line(self.cleaned_data["title"])
+        if not is_visible(title):
+            raise forms.ValidationError(self.fields["title"].error_messages["required"], "required")
+        return title
 
 
 class NextForm(forms.Form):
