@@ -318,3 +318,13 @@ def test_number_of_a_process_that_may_not_be_looked_at_is_not_taken_for_a_dead_s
 
 def denied(process: psutil.Process) -> str:
     raise psutil.AccessDenied(process.pid)
+
+
+def test_what_users_typed_is_in_no_log_though_it_be_refused(folder: Folder, use: Use) -> None:
+    address = use().address
+    sql(address, "CREATE TABLE asked (question text CHECK (question = ''))")
+    with pytest.raises(psycopg.IntegrityError):
+        sql(address, "INSERT INTO asked (SELECT 'secret')")
+    said = folder.server_log.read_text()
+    assert "violates check constraint" in said
+    assert "secret" not in said

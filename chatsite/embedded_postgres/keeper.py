@@ -112,6 +112,9 @@ class Server:
             "listen_addresses": "",
             "unix_socket_directories": f'"{self.sockets}"',  # a list, else split at commas and spaces
             "unix_socket_permissions": "0700",
+            # A statement that failed, and the row in question, would be logged with what users typed.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         # All in here: a name in an option of its own, pg_ctl would give to the shell unquoted.
         arguments = ["-D", str(self.folder.data), *(f"--{name}={value}" for name, value in options.items())]
