@@ -34,3 +34,11 @@ def test_many_counts_are_kept() -> None:
     for key in keys:
         cache.set(key, 1)
     assert len(cache.get_many(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("path", ["/accounts/logout/", "/admin/logout/"])
+def test_signing_out_leaves_nothing_in_the_browser(admin: User, path: str) -> None:
+    client = Client()
+    client.force_login(admin)
+    assert "Clear-Site-Data" not in client.get("/accounts/logout/")
+    assert client.post(path)["Clear-Site-Data"] == '"storage"'

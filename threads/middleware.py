@@ -27,12 +27,17 @@ class PreferencesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        was_signed_in = request.user.is_authenticated
         if request.user.is_authenticated:
             request.reader = request.user  # type: ignore[attr-defined]
             speak_to(request.user, request)
         response = self.get_response(request)
         if request.user.is_authenticated and request.user.language:
             _remember(request.user.language, request, response)
+        if was_signed_in and not request.user.is_authenticated:
+            response["Clear-Site-Data"] = (
+                '"storage"'  # drafts, in all tabs: another person may be the next here
+            )
         return response
 
 
