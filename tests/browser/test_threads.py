@@ -244,6 +244,17 @@ def test_draft_is_its_writers_alone(page: Page, start: Start, colleague: User) -
     assert "Vertraulich" not in page.evaluate("JSON.stringify(sessionStorage)")
 
 
+def test_drafts_of_all_tabs_go_with_signing_out_in_one(page: Page, finished: Callable[[str], Thread]) -> None:
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.get_by_role("textbox", name="Ihre Frage").fill("Vertraulich")
+    assert "Vertraulich" in page.evaluate("JSON.stringify(sessionStorage)")
+    other = page.context.new_page()
+    other.goto("/accounts/logout/")
+    other.locator("main").get_by_role("button", name="Abmelden").click()
+    other.get_by_label("Passwort").wait_for()
+    assert "Vertraulich" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
 def test_going_back_shows_what_has_come_since(page_either: Page) -> None:
     page = page_either
     page.goto("/")
