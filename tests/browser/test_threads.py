@@ -197,6 +197,66 @@ def test_link_to_a_message_opens_its_part_and_goes_on_to_the_end(
     expect(page_either.locator("#composer")).to_be_visible()
 
 
+@pytest.mark.parametrize("way", ["reload", "back"])
+def test_one_reads_on_where_one_was(page: Page, finished: Callable[[str], Thread], way: str) -> None:
+    thread = _long(finished("Frage 1"))
+    page.goto(thread.get_absolute_url())
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    expect(page.locator("article[data-role=user]")).to_have_count(30)
+    question = page.locator("article[data-number='38']")
+    question.evaluate("question => { question.scrollIntoView({ behavior: 'instant' }); scrollBy(0, 30); }")
+    page.wait_for_timeout(300)
+    before = question.evaluate(TOP_OF)
+    _return(page, way)
+    expect(question).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    assert abs(question.evaluate(TOP_OF) - before) <= 1
+    assert re.search(r"\?around=([0-9a-f-]{36})#message-\1$", page.url)
+
+
+@pytest.mark.parametrize("way", ["reload", "back"])
+def test_one_goes_on_in_the_list_where_one_was(page: Page, many: list[Thread], way: str) -> None:
+    page.goto("/threads/")
+    rows = page.locator("main .threads-row")
+    while rows.count() < 80:
+        page.mouse.wheel(0, 20_000)
+        page.wait_for_timeout(50)
+    row = page.locator(f"#row-{many[59].pk}")
+    row.evaluate("row => scrollTo({ top: row.offsetTop + 10, behavior: 'instant' })")
+    page.wait_for_timeout(300)
+    before = row.evaluate(TOP_OF)
+    _return(page, way)
+    expect(row).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    assert abs(row.evaluate(TOP_OF) - before) <= 1
+    page.get_by_role("link", name="Zu den neuesten Unterhaltungen").click()
+    expect(rows.first).to_contain_text("Frage 0")
+    expect(rows.first).to_be_in_viewport()
+
+
+def test_going_back_from_a_citation_leads_to_where_it_stands(page: Page, start: Start) -> None:
+    page.set_viewport_size({"width": 900, "height": 400})
+    page.goto(f"/threads/{start(QUESTION).pk}/")
+    citation = page.locator("a.citation").first
+    citation.evaluate("link => link.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    page.wait_for_timeout(300)
+    before = citation.evaluate(TOP_OF)
+    citation.click()
+    page.wait_for_timeout(300)
+    assert abs(citation.evaluate(TOP_OF) - before) > 50
+    page.go_back()
+    page.wait_for_timeout(300)
+    assert abs(citation.evaluate(TOP_OF) - before) <= 1
+
+
+def _return(page: Page, way: str) -> None:
+    if way == "reload":
+        page.reload()
+    else:
+        page.goto("/shortcuts/")
+        page.go_back()
+
+
 def _long(thread: Thread) -> Thread:
     thread.messages.all().delete()
     question = Message.objects.create(
