@@ -171,6 +171,25 @@ def test_long_conversation_opens_at_its_end_and_loads_upwards_without_jumping(
     assert abs(first.evaluate(TOP_OF) - before - 150) <= 1
 
 
+def test_conversation_of_one_question_opens_at_its_top(page: Page, finished: Callable[[str], Thread]) -> None:
+    page.set_viewport_size({"width": 900, "height": 500})
+    thread = finished("Frage 1")
+    for address in (f"/threads/{thread.pk}/", thread.get_absolute_url()):
+        page.goto(address)
+        page.wait_for_timeout(200)
+        assert page.evaluate("scrollY") == 0
+
+
+def test_what_was_done_with_a_long_conversation_is_said_where_one_reads(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page = page_either
+    page.goto(_long(finished("Frage 1")).get_absolute_url())
+    page.locator(".thread-menu summary").click()
+    page.get_by_role("button", name="Anheften").click()
+    expect(page.get_by_text("wurde angeheftet")).to_be_in_viewport()
+
+
 def test_earlier_questions_come_by_keyboard_and_are_read_from_there(
     page: Page, finished: Callable[[str], Thread]
 ) -> None:
