@@ -94,7 +94,7 @@ def test_escape_gives_up_renaming_and_focus_stays_near(page: Page, finished: Cal
     field.fill("Anders")
     field.press("Escape")
     expect(page.locator(".thread-head h1")).to_have_text("Was gilt?")
-    expect(page.locator("#title")).to_be_focused()
+    expect(page.locator(".thread-rename")).to_be_focused()
     thread.refresh_from_db()
     assert thread.title == "Was gilt?"
 
@@ -109,6 +109,66 @@ def test_renaming_changes_the_side_bar_and_the_title_of_the_window(
     page.get_by_label("Titel").press("Enter")
     expect(page.locator(".side-bar [aria-current]")).to_have_text("Probezeit")
     expect(page).to_have_title(re.compile("^Probezeit"))
+
+
+def test_renaming_is_said_once_and_leads_back_to_where_it_began(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.locator(".thread-rename").click()
+    page.get_by_label("Titel").fill("Probezeit")
+    page.evaluate(LISTEN)
+    page.get_by_label("Titel").press("Enter")
+    expect(page.locator(".thread-rename")).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text("Umbenannt")
+    assert page.evaluate("window.told") == ["Umbenannt"]
+
+
+def test_page_for_renaming_leads_back_to_the_conversation(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page = page_either
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/title/")
+    page.get_by_label("Titel").fill("Probezeit")
+    page.get_by_role("button", name="Speichern").click()
+    expect(page).to_have_url(re.compile(f"/threads/{thread.pk}/(#latest)?$"))
+
+
+def test_first_question_put_anew_renames_the_conversation_everywhere(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread]
+) -> None:
+    page = open_browser(asker, viewport=WIDE)
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.get_by_role("link", name="Frage ändern").click()
+    page.get_by_label("Frage ändern").fill("Was gilt in der Probezeit?")
+    page.get_by_label("Frage ändern").press("Enter")
+    expect(page.locator(".thread-head h1")).to_have_text("Was gilt in der Probezeit?")
+    expect(page.locator(".side-bar [aria-current]")).to_have_text("Was gilt in der Probezeit?")
+    expect(page).to_have_title(re.compile(r"^Was gilt in der Probezeit\?"))
+    expect(page.locator("article[data-role=user]")).to_be_focused()
+    page.get_by_role("link", name="Frühere Fassung").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Frühere Fassung")
+
+
+@pytest.mark.parametrize("shelf", [Shelf.LISTED, Shelf.PINNED])
+def test_conversation_that_goes_on_comes_first_in_the_side_bar(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread], shelf: Shelf
+) -> None:
+    thread, other = finished("Was gilt gestern?"), finished("Was gilt heute?")
+    thread.move(shelf)
+    Thread.objects.filter(pk=thread.pk).update(asked_at=timezone.now() - timedelta(days=1))
+    page = open_browser(asker, viewport=WIDE)
+    page.goto(f"/threads/{thread.pk}/")
+    groups = page.locator(".side-bar .threads-group")
+    before = groups.all_inner_texts()
+    ask(page, "Und danach?")
+    expect(answers(page)).to_have_count(2)
+    if shelf == Shelf.LISTED:
+        expect(groups).to_have_text(["Heute"])
+    assert page.locator(".side-bar li").first.get_attribute("id") == f"entry-{thread.pk}"
+    assert page.locator(f".side-bar #entry-{other.pk}").count() == 1
+    assert (groups.all_inner_texts() == before) == (shelf == Shelf.PINNED)
 
 
 def test_list_loads_more_as_one_scrolls(open_browser: Open, asker: User, many: list[Thread]) -> None:
@@ -147,6 +207,29 @@ def test_answer_that_comes_elsewhere_marks_its_conversation(
     expect(page).to_have_title("told")
     entry.get_by_role("link").click()
     expect(page.locator(".mark")).to_have_count(0)
+
+
+def test_side_bar_that_asks_is_quiet_about_what_fails(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread], start: Start
+) -> None:
+    here, waiting = finished("Was gilt?"), start(f"{QUESTION} !sandbox slow 8s")
+    page = open_browser(asker, viewport=WIDE)
+    page.clock.install()
+    page.goto(f"/threads/{here.pk}/")
+    notices, entry = page.locator("#notices"), page.locator(f"#entry-{waiting.pk}")
+    page.evaluate("document.getElementById('notices').textContent = 'Nicht gesendet'")
+    page.route("**/entry/", lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        page.clock.fast_forward(10_000)
+    expect(notices).to_have_text("Nicht gesendet")
+    page.unroute("**/entry/")
+    with page.expect_response(re.compile("/entry/$")):
+        page.clock.fast_forward(10_000)
+    expect(notices).to_have_text("Nicht gesendet")
+    waiting.move(Shelf.DELETED)
+    page.clock.fast_forward(10_000)
+    expect(entry).to_have_count(0)
+    expect(notices).to_have_text("Nicht gesendet")
 
 
 # --- long conversations ---
