@@ -26,6 +26,7 @@ _UNDO = "undo:"
 class Group:
     label: str  # empty: it goes on with the group that the page before ended with
     threads: list[Thread] = field(default_factory=list)
+    name: str = ""  # of the groups that scripts look for
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def page_of(threads: ThreadQuerySet, shelf: Shelf, before: Thread | None = None)
     more, page = len(page) > PER_PAGE, page[:PER_PAGE]
     groups = list(grouped(page, timezone.localdate(), before))
     if pinned:
-        groups.insert(0, Group(_("Pinned"), pinned))
+        groups.insert(0, Group(_("Pinned"), pinned, "pinned"))
     return Page(shelf, groups, page[-1] if more else None)
 
 
@@ -75,7 +76,7 @@ def grouped(threads: Iterable[Thread], today: date, before: Thread | None = None
         if group is None or of_this != label:
             if group:
                 yield group
-            group = Group(of_this if of_this != label else "")
+            group = Group(of_this if of_this != label else "", name="today" if of_this == _("Today") else "")
             label = of_this
         group.threads.append(thread)
     if group:

@@ -1,6 +1,7 @@
-// Whose button goes away with what it replaced goes on reading at what came instead.
+// Whose button goes away with what it replaced goes on at what came instead, or at what is named of it.
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  const { requestConfig, target } = event.detail;
-  if (requestConfig.elt.matches("[data-focus-after]")) document.getElementById(target.id)?.focus({ preventScroll: true });
+  const { requestConfig: { elt: { dataset } }, target } = event.detail;
+  if (!("focusAfter" in dataset)) return;
+  document.querySelector(dataset.focusAfter || `#${target.id}`)?.focus({ preventScroll: true });
 });

@@ -5,6 +5,7 @@ let failures = 0;
 
 const notices = () => document.getElementById("notices");
 const isWaiting = (elt) => elt.matches("article");
+const isQuiet = (elt) => elt.matches("[data-quiet]"); // asks by itself for what nobody waits for
 
 function say(text, kind) {
   notices().textContent = text;
@@ -14,6 +15,7 @@ function say(text, kind) {
 function failed(event) {
   const { xhr, requestConfig: { elt } } = event.detail;
   const texts = notices().dataset;
+  if (isQuiet(elt)) return;
   if (!isWaiting(elt)) say(texts[xhr.status] ?? (xhr.status ? texts.error : texts.offline), "error");
   else if (++failures >= FAILURES_UNTIL_SAID && !notices().textContent) say(texts.lost, "lost");
 }
@@ -22,7 +24,7 @@ for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) doc
 
 document.addEventListener("htmx:afterRequest", (event) => {
   const { successful, requestConfig: { elt } } = event.detail;
-  if (!successful) return;
+  if (!successful || isQuiet(elt)) return;
   if (isWaiting(elt)) failures = 0;
   if (!isWaiting(elt) || notices().dataset.kind === "lost") say("", "");
 });

@@ -36,7 +36,8 @@ document.addEventListener("htmx:afterSwap", () => {
 });
 
 const [navigation] = performance.getEntriesByType("navigation");
-if (!location.hash && navigation?.type === "navigate") {
+if (!location.hash && !history.state?.place && navigation?.type === "navigate") {
   const question = lastQuestion();
-  if (question?.previousElementSibling) question.scrollIntoView({ block: "start", behavior: "instant" });
+  const isFirst = question === document.querySelector("article") && !earlier();
+  if (question && !isFirst) question.scrollIntoView({ block: "start", behavior: "instant" });
 }

@@ -11,6 +11,7 @@ import "./focus.js";
 import "./menu.js";
 import "./notices.js";
 import "./notify.js";
+import "./place.js";
 import "./precondition.js";
 import "./print.js";
 import "./scroll.js";

@@ -121,6 +121,7 @@ def test_question_typed_before_a_new_version_came_is_asked_after_it(
     page.get_by_role("button", name="Verstanden").click()
     expect(answers(page)).to_have_count(2)
     assert Message.objects.get(position=3).content == "Nicht verlieren\nund so"
+    expect(page.get_by_role("textbox", name="Ihre Frage")).to_have_value("")
 
 
 def test_who_waits_is_led_to_a_new_version_and_back(

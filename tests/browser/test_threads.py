@@ -94,7 +94,7 @@ def test_escape_gives_up_renaming_and_focus_stays_near(page: Page, finished: Cal
     field.fill("Anders")
     field.press("Escape")
     expect(page.locator(".thread-head h1")).to_have_text("Was gilt?")
-    expect(page.locator("#title")).to_be_focused()
+    expect(page.locator(".thread-rename")).to_be_focused()
     thread.refresh_from_db()
     assert thread.title == "Was gilt?"
 
@@ -109,6 +109,66 @@ def test_renaming_changes_the_side_bar_and_the_title_of_the_window(
     page.get_by_label("Titel").press("Enter")
     expect(page.locator(".side-bar [aria-current]")).to_have_text("Probezeit")
     expect(page).to_have_title(re.compile("^Probezeit"))
+
+
+def test_renaming_is_said_once_and_leads_back_to_where_it_began(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.locator(".thread-rename").click()
+    page.get_by_label("Titel").fill("Probezeit")
+    page.evaluate(LISTEN)
+    page.get_by_label("Titel").press("Enter")
+    expect(page.locator(".thread-rename")).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text("Umbenannt")
+    assert page.evaluate("window.told") == ["Umbenannt"]
+
+
+def test_page_for_renaming_leads_back_to_the_conversation(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page = page_either
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/title/")
+    page.get_by_label("Titel").fill("Probezeit")
+    page.get_by_role("button", name="Speichern").click()
+    expect(page).to_have_url(re.compile(f"/threads/{thread.pk}/(#latest)?$"))
+
+
+def test_first_question_put_anew_renames_the_conversation_everywhere(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread]
+) -> None:
+    page = open_browser(asker, viewport=WIDE)
+    page.goto(f"/threads/{finished('Was gilt?').pk}/")
+    page.get_by_role("link", name="Frage ändern").click()
+    page.get_by_label("Frage ändern").fill("Was gilt in der Probezeit?")
+    page.get_by_label("Frage ändern").press("Enter")
+    expect(page.locator(".thread-head h1")).to_have_text("Was gilt in der Probezeit?")
+    expect(page.locator(".side-bar [aria-current]")).to_have_text("Was gilt in der Probezeit?")
+    expect(page).to_have_title(re.compile(r"^Was gilt in der Probezeit\?"))
+    expect(page.locator("article[data-role=user]")).to_be_focused()
+    page.get_by_role("link", name="Frühere Fassung").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Frühere Fassung")
+
+
+@pytest.mark.parametrize("shelf", [Shelf.LISTED, Shelf.PINNED])
+def test_conversation_that_goes_on_comes_first_in_the_side_bar(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread], shelf: Shelf
+) -> None:
+    thread, other = finished("Was gilt gestern?"), finished("Was gilt heute?")
+    thread.move(shelf)
+    Thread.objects.filter(pk=thread.pk).update(asked_at=timezone.now() - timedelta(days=1))
+    page = open_browser(asker, viewport=WIDE)
+    page.goto(f"/threads/{thread.pk}/")
+    groups = page.locator(".side-bar .threads-group")
+    before = groups.all_inner_texts()
+    ask(page, "Und danach?")
+    expect(answers(page)).to_have_count(2)
+    if shelf == Shelf.LISTED:
+        expect(groups).to_have_text(["Heute"])
+    assert page.locator(".side-bar li").first.get_attribute("id") == f"entry-{thread.pk}"
+    assert page.locator(f".side-bar #entry-{other.pk}").count() == 1
+    assert (groups.all_inner_texts() == before) == (shelf == Shelf.PINNED)
 
 
 def test_list_loads_more_as_one_scrolls(open_browser: Open, asker: User, many: list[Thread]) -> None:
@@ -149,6 +209,29 @@ def test_answer_that_comes_elsewhere_marks_its_conversation(
     expect(page.locator(".mark")).to_have_count(0)
 
 
+def test_side_bar_that_asks_is_quiet_about_what_fails(
+    open_browser: Open, asker: User, finished: Callable[[str], Thread], start: Start
+) -> None:
+    here, waiting = finished("Was gilt?"), start(f"{QUESTION} !sandbox slow 8s")
+    page = open_browser(asker, viewport=WIDE)
+    page.clock.install()
+    page.goto(f"/threads/{here.pk}/")
+    notices, entry = page.locator("#notices"), page.locator(f"#entry-{waiting.pk}")
+    page.evaluate("document.getElementById('notices').textContent = 'Nicht gesendet'")
+    page.route("**/entry/", lambda route: route.abort())
+    with page.expect_event("requestfailed"):
+        page.clock.fast_forward(10_000)
+    expect(notices).to_have_text("Nicht gesendet")
+    page.unroute("**/entry/")
+    with page.expect_response(re.compile("/entry/$")):
+        page.clock.fast_forward(10_000)
+    expect(notices).to_have_text("Nicht gesendet")
+    waiting.move(Shelf.DELETED)
+    page.clock.fast_forward(10_000)
+    expect(entry).to_have_count(0)
+    expect(notices).to_have_text("Nicht gesendet")
+
+
 # --- long conversations ---
 
 
@@ -169,6 +252,25 @@ def test_long_conversation_opens_at_its_end_and_loads_upwards_without_jumping(
     expect(questions).to_have_count(30)
     page.wait_for_timeout(200)
     assert abs(first.evaluate(TOP_OF) - before - 150) <= 1
+
+
+def test_conversation_of_one_question_opens_at_its_top(page: Page, finished: Callable[[str], Thread]) -> None:
+    page.set_viewport_size({"width": 900, "height": 500})
+    thread = finished("Frage 1")
+    for address in (f"/threads/{thread.pk}/", thread.get_absolute_url()):
+        page.goto(address)
+        page.wait_for_timeout(200)
+        assert page.evaluate("scrollY") == 0
+
+
+def test_what_was_done_with_a_long_conversation_is_said_where_one_reads(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page = page_either
+    page.goto(_long(finished("Frage 1")).get_absolute_url())
+    page.locator(".thread-menu summary").click()
+    page.get_by_role("button", name="Anheften").click()
+    expect(page.get_by_text("wurde angeheftet")).to_be_in_viewport()
 
 
 def test_earlier_questions_come_by_keyboard_and_are_read_from_there(
@@ -195,6 +297,66 @@ def test_link_to_a_message_opens_its_part_and_goes_on_to_the_end(
     page_either.get_by_role("link", name="Zur letzten Frage").click()
     expect(page_either.locator("article[data-role=user]").last).to_contain_text("Frage 60")
     expect(page_either.locator("#composer")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["reload", "back"])
+def test_one_reads_on_where_one_was(page: Page, finished: Callable[[str], Thread], way: str) -> None:
+    thread = _long(finished("Frage 1"))
+    page.goto(thread.get_absolute_url())
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    expect(page.locator("article[data-role=user]")).to_have_count(30)
+    question = page.locator("article[data-number='38']")
+    question.evaluate("question => { question.scrollIntoView({ behavior: 'instant' }); scrollBy(0, 30); }")
+    page.wait_for_timeout(300)
+    before = question.evaluate(TOP_OF)
+    _return(page, way)
+    expect(question).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    assert abs(question.evaluate(TOP_OF) - before) <= 1
+    assert re.search(r"\?around=([0-9a-f-]{36})#message-\1$", page.url)
+
+
+@pytest.mark.parametrize("way", ["reload", "back"])
+def test_one_goes_on_in_the_list_where_one_was(page: Page, many: list[Thread], way: str) -> None:
+    page.goto("/threads/")
+    rows = page.locator("main .threads-row")
+    while rows.count() < 80:
+        page.mouse.wheel(0, 20_000)
+        page.wait_for_timeout(50)
+    row = page.locator(f"#row-{many[59].pk}")
+    row.evaluate("row => scrollTo({ top: row.offsetTop + 10, behavior: 'instant' })")
+    page.wait_for_timeout(300)
+    before = row.evaluate(TOP_OF)
+    _return(page, way)
+    expect(row).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    assert abs(row.evaluate(TOP_OF) - before) <= 1
+    page.get_by_role("link", name="Zu den neuesten Unterhaltungen").click()
+    expect(rows.first).to_contain_text("Frage 0")
+    expect(rows.first).to_be_in_viewport()
+
+
+def test_going_back_from_a_citation_leads_to_where_it_stands(page: Page, start: Start) -> None:
+    page.set_viewport_size({"width": 900, "height": 400})
+    page.goto(f"/threads/{start(QUESTION).pk}/")
+    citation = page.locator("a.citation").first
+    citation.evaluate("link => link.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    page.wait_for_timeout(300)
+    before = citation.evaluate(TOP_OF)
+    citation.click()
+    page.wait_for_timeout(300)
+    assert abs(citation.evaluate(TOP_OF) - before) > 50
+    page.go_back()
+    page.wait_for_timeout(300)
+    assert abs(citation.evaluate(TOP_OF) - before) <= 1
+
+
+def _return(page: Page, way: str) -> None:
+    if way == "reload":
+        page.reload()
+    else:
+        page.goto("/shortcuts/")
+        page.go_back()
 
 
 def _long(thread: Thread) -> Thread:

@@ -200,6 +200,33 @@ def test_editing_is_cancelled(page: Page, thread: Thread) -> None:
     expect(edit).to_be_focused()
 
 
+def test_escape_gives_up_editing(page: Page, thread: Thread) -> None:
+    edit = opened(page, thread).get_by_role("link", name="Frage ändern")
+    edit.press("Enter")
+    page.get_by_label("Frage ändern").press("Escape")
+    expect(questions(page)).to_contain_text(QUESTION)
+    expect(edit).to_be_focused()
+
+
+def test_edit_that_was_begun_is_offered_again_until_it_is_given_up_or_sent(
+    page: Page, thread: Thread
+) -> None:
+    edit, field = page.get_by_role("link", name="Frage ändern"), page.get_by_label("Frage ändern")
+    opened(page, thread)
+    edit.click()
+    field.fill("Halb geschr")
+    page.reload()
+    edit.click()
+    expect(field).to_have_value("Halb geschr")
+    page.get_by_role("link", name="Abbrechen").click()
+    edit.click()
+    expect(field).to_have_value(re.compile(QUESTION[:20]))
+    field.fill("Anders?")
+    field.press("Enter")
+    expect(questions(page)).to_contain_text("Anders?")
+    assert "Anders?" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
 def test_refused_question_keeps_its_text(page: Page, thread: Thread) -> None:
     opened(page, thread).get_by_role("link", name="Frage ändern").click()
     page.get_by_label("Frage ändern").fill("x" * 30_001)

@@ -30,7 +30,8 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
         in_side_bar = request.htmx.target == SIDE_BAR_MORE
         context = {"page": page, "in_side_bar": in_side_bar, "here_id": form.cleaned_data.get("here")}
         return render(request, "threads/_threads.html", context)
-    return render(request, "threads/threads.html", {"page": page, "undo_days": UNDO_DAYS})
+    context = {"page": page, "before": before, "undo_days": UNDO_DAYS}
+    return render(request, "threads/threads.html", context)
 
 
 @require_safe
