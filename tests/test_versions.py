@@ -1,11 +1,13 @@
 """Putting the last question anew: where it is offered, what becomes of the former version."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import connections, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
@@ -52,6 +54,15 @@ def asked_anew(question: Message, text: str = "Und in der Probezeit?") -> Messag
     answer = answering.ask_anew(question, text, uuid.uuid4())
     assert answer.question
     return answer.question
+
+
+def in_its_own_connection(do: Callable[[Message], Any], message: Message, errors: list[Exception]) -> None:
+    try:
+        do(message)
+    except Exception as error:
+        errors.append(error)
+    finally:
+        connections.close_all()
 
 
 # --- where it is offered ---
@@ -255,6 +266,32 @@ def test_former_version_that_failed_is_not_tried_again(client: Client, question:
     assert answer.state == State.FAILED
     with pytest.raises(IllegalTransition):
         answer.reopen()
+
+
+def test_answer_that_was_loaded_before_its_question_was_put_anew_is_not_tried_again(
+    question: Message,
+) -> None:
+    Message.objects.answers().update(state=State.FAILED)
+    stale = question.answers.get()
+    asked_anew(question)
+    with pytest.raises(IllegalTransition):
+        stale.reopen()
+    assert question.answers.get().state == State.FAILED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_tried_again_is_not_put_anew_at_the_same_time(question: Message) -> None:
+    """Two connections: the answer is reopened, and that is not committed yet, when its question is put anew."""
+    Message.objects.answers().update(state=State.FAILED)
+    refused: list[Exception] = []
+    asking = threading.Thread(target=in_its_own_connection, args=(asked_anew, question, refused))
+    with transaction.atomic():
+        question.answers.get().reopen()
+        asking.start()
+        asking.join(0.5)
+    asking.join()
+    assert [type(error) for error in refused] == [answering.NotTheLast]
+    assert question.thread.messages.count() == 2
 
 
 def test_others_former_versions_are_not_found(question: Message, colleague: User) -> None:

@@ -72,10 +72,13 @@ def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
+    exchange = Message.objects.filter(Q(pk=question.pk) | Q(question=question))
+    # What is superseded must not be tried again meanwhile: nobody would see what is then paid for.
+    list(exchange.select_for_update())
     if not can_ask_anew(question):
         raise NotTheLast(question.pk)
     _check_limits(thread.owner)
-    Message.objects.filter(Q(pk=question.pk) | Q(question=question)).update(superseded_at=timezone.now())
+    exchange.update(superseded_at=timezone.now())
     if thread.title == title_of(question.content) and not thread.messages.current().exists():
         thread.rename(title_of(text))
     return _store(thread, text, client_token, replaces=question)
