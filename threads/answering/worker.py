@@ -124,7 +124,7 @@ class AnsweringWorker:
         except IntegrityError:  # this worker was taken for dead, and is no longer entered
             await self._beat_once()
             return Wait(0.0)
-        except (IllegalTransition, Message.DoesNotExist):  # withdrawn or deleted just now: the next one
+        except calling.GONE:  # withdrawn or deleted just now: the next one
             return Wait(0.0)
         except DATABASE_AWAY as error:
             log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})
