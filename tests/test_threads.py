@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import IntegrityError
+from django.db.models.signals import pre_delete
 from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import answer_of
 from tests.test_views import HTMX, page_of, question, url
 from threads import listing, windows
-from threads.answering.worker import remove_deleted
+from threads.answering import removing
 from threads.models import Message, Role, Shelf, State, Thread, User
 
 pytestmark = pytest.mark.django_db
@@ -182,9 +184,49 @@ def test_after_the_time_for_undoing_it_is_gone_and_removed_with_all_that_hangs_o
     Thread.objects.filter(pk=thread.pk).update(deleted_at=timezone.now() - timedelta(days=7))
     assert titles(page_of(client.get(url("deleted")))) == ["Noch da?"]
     assert client.post(url("shelf", thread.pk), {"to": "listed"}).status_code == 404
-    remove_deleted()
+    removing.remove_some(set())
     assert list(Thread.objects.all()) == [kept]
     assert not Message.objects.filter(thread=thread.pk).exists()
+
+
+def deleted_long_ago(threads: list[Thread]) -> None:
+    long_ago = timezone.now() - timedelta(days=8)
+    Thread.objects.filter(pk__in=[thread.pk for thread in threads]).update(deleted_at=long_ago)
+
+
+def test_what_was_deleted_is_removed_little_by_little(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removing, "AT_ONCE", 2)
+    deleted_long_ago([start(f"Frage {number}") for number in range(4)])
+    left = []
+    while True:
+        more = removing.remove_some(set())
+        left.append(Thread.objects.count())
+        if not more:
+            break
+    assert left == [2, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_can_not_be_removed_does_not_keep_the_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removing, "AT_ONCE", 1)
+    threads = [start(f"Frage {number}") for number in range(3)]
+    deleted_long_ago(threads)
+
+    def refuse(instance: Thread, **kwargs: Any) -> None:
+        if instance == threads[0]:
+            raise IntegrityError
+
+    stuck: set[Any] = set()
+    pre_delete.connect(refuse, sender=Thread)
+    try:
+        while removing.remove_some(stuck):
+            pass
+    finally:
+        pre_delete.disconnect(refuse, sender=Thread)
+    assert list(Thread.objects.all()) == [threads[0]]
+    assert stuck == {threads[0].pk}
 
 
 def test_only_what_was_deleted_can_be_removed_for_good(client: Client, start: Start) -> None:
