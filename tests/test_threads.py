@@ -135,7 +135,9 @@ def test_conversation_moves_from_each_shelf_to_each(
     thread.refresh_from_db()
     assert thread.shelf == to
     assert response.status_code == 200
-    assert page_of(response).select_one("main .notice")
+    undo = page_of(response).select("main .notice button")
+    can_be_undone = to in (Shelf.ARCHIVED, Shelf.DELETED) and begin != to
+    assert [button["value"] for button in undo] == ([begin] if can_be_undone else [])
 
 
 @pytest.mark.parametrize("begin", [Shelf.LISTED, Shelf.PINNED, Shelf.ARCHIVED])
@@ -151,6 +153,16 @@ def test_deleting_can_be_undone(client: Client, start: Start, begin: Shelf) -> N
     thread.refresh_from_db()
     assert thread.shelf == begin
     assert client.get(url("thread", thread.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("shelf", list(Shelf))
+def test_moving_where_it_stands_changes_nothing(start: Start, shelf: Shelf) -> None:
+    thread = start()
+    thread.move(shelf)
+    times = (thread.pinned_at, thread.archived_at, thread.deleted_at)
+    thread.move(shelf)
+    thread.refresh_from_db()
+    assert (thread.pinned_at, thread.archived_at, thread.deleted_at) == times
 
 
 def test_deleting_withdraws_what_waits(start: Start) -> None:
@@ -256,14 +268,15 @@ def test_unknown_shelf_is_refused(client: Client, start: Start) -> None:
 @pytest.mark.parametrize("name", ["title", "shelf", "erasure", "entry"])
 def test_others_conversations_are_not_found(start: Start, colleague: User, admin: User, name: str) -> None:
     thread = start()
-    thread.move(Shelf.DELETED if name == "erasure" else Shelf.LISTED)
+    stands = Shelf.DELETED if name == "erasure" else Shelf.LISTED
+    thread.move(stands)
     for user in (colleague, admin):
         stranger = Client()
         stranger.force_login(user)
         method = stranger.get if name == "entry" else stranger.post
-        assert method(url(name, thread.pk), {"title": "x", "to": "deleted"}).status_code == 404
+        assert method(url(name, thread.pk), {"title": "x", "to": "archived"}).status_code == 404
     thread.refresh_from_db()
-    assert (thread.title, thread.shelf) == ("Welche Kündigungsfrist gilt?", thread.shelf)
+    assert (thread.title, thread.shelf) == ("Welche Kündigungsfrist gilt?", stands)
 
 
 # --- titles ---

@@ -1,19 +1,18 @@
 """Putting the last question anew: where it is offered, what becomes of the former version."""
 
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import answer_of
+from tests.conftest import answer_of, in_another_connection
 from threads import answering
 from threads.models import Assistant, IllegalTransition, Message, State, Thread, User
 
@@ -54,15 +53,6 @@ def asked_anew(question: Message, text: str = "Und in der Probezeit?") -> Messag
     answer = answering.ask_anew(question, text, uuid.uuid4())
     assert answer.question
     return answer.question
-
-
-def in_its_own_connection(do: Callable[[Message], Any], message: Message, errors: list[Exception]) -> None:
-    try:
-        do(message)
-    except Exception as error:
-        errors.append(error)
-    finally:
-        connections.close_all()
 
 
 # --- where it is offered ---
@@ -218,6 +208,15 @@ def test_assistant_that_is_no_longer_offered_is_not_asked(
     assert question.thread.messages.count() == 2
 
 
+@BOTH
+def test_nothing_is_asked_anew_in_a_conversation_that_was_deleted_meanwhile(
+    client: Client, question: Message, delete_meanwhile: Callable[[], None], headers: Any
+) -> None:
+    delete_meanwhile()
+    assert client.post(url("versions", question.pk), sent(), headers=headers).status_code == 404
+    assert question.thread.messages.count() == 2
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_answers_and_others_questions_are_not_found(
     client: Client, answered: Thread, colleague: User, method: str
@@ -283,12 +282,9 @@ def test_answer_that_was_loaded_before_its_question_was_put_anew_is_not_tried_ag
 def test_what_is_tried_again_is_not_put_anew_at_the_same_time(question: Message) -> None:
     """Two connections: the answer is reopened, and that is not committed yet, when its question is put anew."""
     Message.objects.answers().update(state=State.FAILED)
-    refused: list[Exception] = []
-    asking = threading.Thread(target=in_its_own_connection, args=(asked_anew, question, refused))
     with transaction.atomic():
         question.answers.get().reopen()
-        asking.start()
-        asking.join(0.5)
+        asking, refused = in_another_connection(lambda: asked_anew(question))
     asking.join()
     assert [type(error) for error in refused] == [answering.NotTheLast]
     assert question.thread.messages.count() == 2
