@@ -1,6 +1,7 @@
 """The cast, the things they use, and the machinery around them."""
 
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client
+from django.utils import timezone
 
 from threads import answering
 from threads.answering.worker import AnsweringWorker
@@ -158,6 +161,36 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again without a wait."""
     monkeypatch.setattr("threads.answering.calling.FIRST_WAIT", 0)
     monkeypatch.setattr("threads.answering.budget.pause", lambda *args: None)
+
+
+@pytest.fixture
+def delete_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From then on, another tab deletes each conversation after it was looked up to be asked in."""
+    lock = Thread.lock
+
+    def delete_and_lock(thread: Thread) -> None:
+        Thread.objects.filter(pk=thread.pk).update(deleted_at=timezone.now())
+        lock(thread)
+
+    return lambda: monkeypatch.setattr(Thread, "lock", delete_and_lock)
+
+
+def in_another_connection(do: Callable[[], Any]) -> tuple[threading.Thread, list[Exception]]:
+    """Started, given the time to come to a lock that is held here, and what went wrong in it. To be joined."""
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            do()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    other = threading.Thread(target=run)
+    other.start()
+    other.join(0.5)
+    return other, errors
 
 
 def answer_of(thread: Thread, position: int = 2) -> Message:

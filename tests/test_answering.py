@@ -5,15 +5,19 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+import httpx
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import Client, override_settings
 from django.utils import timezone, translation
 
 from tests.conftest import RunningSandbox, answer_of
-from threads.answering import calling
+from threads.answering import calling, line
 from threads.answering.line import Claim
 from threads.completions import Completion
-from threads.models import Assistant, Message, State, Thread, User
+from threads.models import Assistant, Message, State, Thread, User, Worker
+from threads.models.worker import heartbeat
 from threads.sandbox import API_KEY, WORKING_TIME
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -277,6 +281,53 @@ def test_job_of_a_deleted_thread_leaves_quietly(sandbox: RunningSandbox, start: 
     start().delete()
     work()
     assert not sandbox.app.requests
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_answer_to_a_thread_that_is_deleted_meanwhile_leaves_quietly(
+    start: Start, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    thread = await sync_to_async(start)(QUESTION)
+    claim = await sync_to_async(claimed)()
+
+    async def reply(request: httpx.Request) -> httpx.Response:
+        await sync_to_async(thread.delete)()
+        return httpx.Response(status, json={"content": "Zu spät."})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(reply)) as http:
+        await calling.answer(claim, http)
+    await sync_to_async(connections.close_all)()
+    assert "answer_gone" in actions(caplog)
+    assert "answer_crashed" not in actions(caplog)
+
+
+async def test_fault_of_ours_in_a_thread_that_is_deleted_meanwhile_ends_there(
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = await sync_to_async(start)(QUESTION)
+    claim = await sync_to_async(claimed)()
+
+    def broken(answer: Message) -> None:
+        thread.delete()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(calling, "prepare", broken)
+    async with httpx.AsyncClient() as http:
+        await calling.answer(claim, http)
+    await sync_to_async(connections.close_all)()
+    assert "answer_crashed" in actions(caplog)
+
+
+def claimed() -> Claim:
+    worker = Worker()
+    heartbeat(worker)
+    claim = line.claim(worker)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def actions(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [getattr(record, "action", "") for record in caplog.records]
 
 
 def test_fault_of_ours_ends_in_failed(

@@ -3,9 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import answer_of
+from tests.conftest import answer_of, in_another_connection
 from threads import answering
-from threads.models import Assistant, IllegalTransition, Message, Role, State, Thread, User
+from threads.models import Assistant, IllegalTransition, Message, Role, Shelf, State, Thread, User
 
 Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
@@ -88,3 +88,37 @@ def test_of_two_who_finish_an_answer_one_does(start: Start) -> None:
         same.fail("api_error")
     answer.refresh_from_db()
     assert (answer.state, answer.content) == (State.DONE, "eins")
+
+
+def test_nothing_is_asked_in_a_conversation_that_was_deleted(start: Start, ask: Ask) -> None:
+    thread, token = start(), uuid.uuid4()
+    stale = Thread.objects.get(pk=thread.pk)
+    thread.move(Shelf.DELETED)
+    with pytest.raises(answering.Gone):
+        answering.ask(stale, "Und dann?", token)
+    with pytest.raises(answering.Gone):
+        answering.ask_anew(stale.messages.get(position=1), "Anders?", token)
+    with pytest.raises(answering.Gone):
+        start(client_token=thread.client_token)
+    thread.delete()
+    with pytest.raises(answering.Gone):
+        answering.ask(stale, "Und dann?", token)
+    assert not Message.objects.filter(client_token=token).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_question_under_way_while_its_conversation_is_deleted_is_withdrawn(
+    start: Start, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread, others = start(), []
+
+    def delete_meanwhile(owner: User) -> None:
+        others.append(in_another_connection(lambda: Thread.objects.get().move(Shelf.DELETED)))
+
+    monkeypatch.setattr("threads.answering.asking._check_limits", delete_meanwhile)
+    ask(thread, "Und dann?")
+    [(deleting, errors)] = others
+    deleting.join()
+    assert errors == []
+    assert Thread.objects.get().shelf == Shelf.DELETED
+    assert not Message.objects.open().exists()

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import IntegrityError
+from django.db.models.signals import pre_delete
 from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import answer_of
 from tests.test_views import HTMX, page_of, question, url
 from threads import listing, windows
-from threads.answering.worker import remove_deleted
+from threads.answering import removing
 from threads.models import Message, Role, Shelf, State, Thread, User
 
 pytestmark = pytest.mark.django_db
@@ -147,7 +149,9 @@ def test_conversation_moves_from_each_shelf_to_each(
     thread.refresh_from_db()
     assert thread.shelf == to
     assert response.status_code == 200
-    assert page_of(response).select_one("main .notice")
+    undo = page_of(response).select("main .notice button")
+    can_be_undone = to in (Shelf.ARCHIVED, Shelf.DELETED) and begin != to
+    assert [button["value"] for button in undo] == ([begin] if can_be_undone else [])
 
 
 @pytest.mark.parametrize("begin", [Shelf.LISTED, Shelf.PINNED, Shelf.ARCHIVED])
@@ -163,6 +167,16 @@ def test_deleting_can_be_undone(client: Client, start: Start, begin: Shelf) -> N
     thread.refresh_from_db()
     assert thread.shelf == begin
     assert client.get(url("thread", thread.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("shelf", list(Shelf))
+def test_moving_where_it_stands_changes_nothing(start: Start, shelf: Shelf) -> None:
+    thread = start()
+    thread.move(shelf)
+    times = (thread.pinned_at, thread.archived_at, thread.deleted_at)
+    thread.move(shelf)
+    thread.refresh_from_db()
+    assert (thread.pinned_at, thread.archived_at, thread.deleted_at) == times
 
 
 def test_deleting_withdraws_what_waits(start: Start) -> None:
@@ -196,9 +210,49 @@ def test_after_the_time_for_undoing_it_is_gone_and_removed_with_all_that_hangs_o
     Thread.objects.filter(pk=thread.pk).update(deleted_at=timezone.now() - timedelta(days=7))
     assert titles(page_of(client.get(url("deleted")))) == ["Noch da?"]
     assert client.post(url("shelf", thread.pk), {"to": "listed"}).status_code == 404
-    remove_deleted()
+    removing.remove_some(set())
     assert list(Thread.objects.all()) == [kept]
     assert not Message.objects.filter(thread=thread.pk).exists()
+
+
+def deleted_long_ago(threads: list[Thread]) -> None:
+    long_ago = timezone.now() - timedelta(days=8)
+    Thread.objects.filter(pk__in=[thread.pk for thread in threads]).update(deleted_at=long_ago)
+
+
+def test_what_was_deleted_is_removed_little_by_little(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removing, "AT_ONCE", 2)
+    deleted_long_ago([start(f"Frage {number}") for number in range(4)])
+    left = []
+    while True:
+        more = removing.remove_some(set())
+        left.append(Thread.objects.count())
+        if not more:
+            break
+    assert left == [2, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_can_not_be_removed_does_not_keep_the_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removing, "AT_ONCE", 1)
+    threads = [start(f"Frage {number}") for number in range(3)]
+    deleted_long_ago(threads)
+
+    def refuse(instance: Thread, **kwargs: Any) -> None:
+        if instance == threads[0]:
+            raise IntegrityError
+
+    stuck: set[Any] = set()
+    pre_delete.connect(refuse, sender=Thread)
+    try:
+        while removing.remove_some(stuck):
+            pass
+    finally:
+        pre_delete.disconnect(refuse, sender=Thread)
+    assert list(Thread.objects.all()) == [threads[0]]
+    assert stuck == {threads[0].pk}
 
 
 def test_only_what_was_deleted_can_be_removed_for_good(client: Client, start: Start) -> None:
@@ -228,14 +282,15 @@ def test_unknown_shelf_is_refused(client: Client, start: Start) -> None:
 @pytest.mark.parametrize("name", ["title", "shelf", "erasure", "entry"])
 def test_others_conversations_are_not_found(start: Start, colleague: User, admin: User, name: str) -> None:
     thread = start()
-    thread.move(Shelf.DELETED if name == "erasure" else Shelf.LISTED)
+    stands = Shelf.DELETED if name == "erasure" else Shelf.LISTED
+    thread.move(stands)
     for user in (colleague, admin):
         stranger = Client()
         stranger.force_login(user)
         method = stranger.get if name == "entry" else stranger.post
-        assert method(url(name, thread.pk), {"title": "x", "to": "deleted"}).status_code == 404
+        assert method(url(name, thread.pk), {"title": "x", "to": "archived"}).status_code == 404
     thread.refresh_from_db()
-    assert (thread.title, thread.shelf) == ("Welche Kündigungsfrist gilt?", thread.shelf)
+    assert (thread.title, thread.shelf) == ("Welche Kündigungsfrist gilt?", stands)
 
 
 # --- titles ---

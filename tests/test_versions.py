@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import answer_of
+from tests.conftest import answer_of, in_another_connection
 from threads import answering
 from threads.models import Assistant, IllegalTransition, Message, State, Thread, User
 
@@ -207,6 +208,15 @@ def test_assistant_that_is_no_longer_offered_is_not_asked(
     assert question.thread.messages.count() == 2
 
 
+@BOTH
+def test_nothing_is_asked_anew_in_a_conversation_that_was_deleted_meanwhile(
+    client: Client, question: Message, delete_meanwhile: Callable[[], None], headers: Any
+) -> None:
+    delete_meanwhile()
+    assert client.post(url("versions", question.pk), sent(), headers=headers).status_code == 404
+    assert question.thread.messages.count() == 2
+
+
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_answers_and_others_questions_are_not_found(
     client: Client, answered: Thread, colleague: User, method: str
@@ -255,6 +265,29 @@ def test_former_version_that_failed_is_not_tried_again(client: Client, question:
     assert answer.state == State.FAILED
     with pytest.raises(IllegalTransition):
         answer.reopen()
+
+
+def test_answer_that_was_loaded_before_its_question_was_put_anew_is_not_tried_again(
+    question: Message,
+) -> None:
+    Message.objects.answers().update(state=State.FAILED)
+    stale = question.answers.get()
+    asked_anew(question)
+    with pytest.raises(IllegalTransition):
+        stale.reopen()
+    assert question.answers.get().state == State.FAILED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_tried_again_is_not_put_anew_at_the_same_time(question: Message) -> None:
+    """Two connections: the answer is reopened, and that is not committed yet, when its question is put anew."""
+    Message.objects.answers().update(state=State.FAILED)
+    with transaction.atomic():
+        question.answers.get().reopen()
+        asking, refused = in_another_connection(lambda: asked_anew(question))
+    asking.join()
+    assert [type(error) for error in refused] == [answering.NotTheLast]
+    assert question.thread.messages.count() == 2
 
 
 def test_others_former_versions_are_not_found(question: Message, colleague: User) -> None:

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from tests.conftest import answer_of
 from threads.answering.waking import Shown, wait_token
-from threads.models import Assistant, Message, Source, State, Thread, User
+from threads.models import Assistant, Message, Shelf, Source, State, Thread, User
 from threads.templatetags.threads import about
 
 pytestmark = pytest.mark.django_db
@@ -257,6 +257,25 @@ def test_reloading_the_page_of_a_refused_question_shows_the_thread(client: Clien
     thread = start()
     response: Any = client.get(url("messages", thread.pk))
     assert response["Location"] == url("thread", thread.pk)
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+def test_nothing_is_stored_in_a_conversation_that_was_deleted_meanwhile(
+    client: Client, start: Start, delete_meanwhile: Callable[[], None], headers: Any
+) -> None:
+    thread = start()
+    delete_meanwhile()
+    assert client.post(url("messages", thread.pk), question(), headers=headers).status_code == 404
+    assert thread.messages.count() == 2
+
+
+def test_first_question_sent_again_after_its_conversation_was_deleted_is_not_found(
+    client: Client, assistant: Assistant
+) -> None:
+    sent = question()
+    client.post(url("assistant", assistant.slug), sent)
+    Thread.objects.get().move(Shelf.DELETED)
+    assert client.post(url("assistant", assistant.slug), sent).status_code == 404
 
 
 # --- answers ---

@@ -2,17 +2,18 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connections
+from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
 from tests.conftest import RunningSandbox, answer_of
-from threads.answering import budget, calling, line
+from threads.answering import budget, calling, line, removing
 from threads.answering import worker as worker_module
 from threads.answering.line import Claim
 from threads.answering.worker import AnsweringWorker, take_over
@@ -52,6 +53,13 @@ async def comes_to(thread: Thread, state: State) -> Message:
         while (answer := await sync_to_async(answer_of)(thread)).state != state:
             await asyncio.sleep(0.02)
     return answer
+
+
+async def is_calling(worker: AnsweringWorker) -> None:
+    """The state alone says less: between claim and call, a worker that is to stop hands back."""
+    async with asyncio.timeout(SOON):
+        while not worker.calls:
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -128,12 +136,75 @@ def test_worker_that_was_taken_for_dead_stores_nothing(start: Start, dead: Worke
     assert (answer.state, answer.claimed_by) == (State.ANSWERING, successor)
 
 
+async def gone_long_ago(start: Start) -> Thread:
+    thread = await sync_to_async(start)("Weg?")
+    long_ago = timezone.now() - timedelta(days=8)
+    await Thread.objects.filter(pk=thread.pk).aupdate(deleted_at=long_ago)
+    await Message.objects.filter(thread=thread).answers().aupdate(state=State.STOPPED)
+    return thread
+
+
+async def until_gone(thread: Thread) -> None:
+    async with asyncio.timeout(SOON):
+        while await Thread.objects.filter(pk=thread.pk).aexists():
+            await asyncio.sleep(0.02)
+
+
+async def test_what_was_deleted_long_ago_is_removed_in_batches_until_nothing_is_left(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(removing, "AT_ONCE", 1)
+    threads = [await gone_long_ago(start) for _ in range(3)]
+    async with at_work():
+        for thread in threads:
+            await until_gone(thread)
+
+
+@pytest.mark.parametrize("error", [IntegrityError, OperationalError])
+async def test_removing_goes_on_after_an_error(
+    start: Start, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    remove, tries = removing.remove_some, []
+
+    def broken(stuck: set[Any]) -> bool:
+        tries.append(threading.current_thread().name)
+        if len(tries) < 3:
+            raise error
+        return remove(stuck)
+
+    monkeypatch.setattr(removing, "remove_some", broken)
+    monkeypatch.setattr(removing, "EVERY_SECONDS", 0.01)
+    thread = await gone_long_ago(start)
+    async with at_work():
+        await until_gone(thread)
+    assert all(name.startswith("removing") for name in tries)  # nobody waits for it
+
+
+async def test_heart_beats_on_after_an_error(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    from chatsite.settings import ENVIRONMENT
+
+    settings.ENVIRONMENT = ENVIRONMENT.model_copy(update={"recovery_seconds": 0.25})
+    tries = []
+
+    def broken() -> None:
+        tries.append(1)
+        raise IntegrityError
+
+    monkeypatch.setattr(worker_module, "take_over", broken)
+    async with at_work(), asyncio.timeout(SOON):
+        while len(tries) < 3:
+            await asyncio.sleep(0.02)
+    assert "beat_crashed" in [getattr(record, "action", "") for record in caplog.records]
+
+
 async def test_call_in_flight_is_finished_when_the_worker_is_to_stop(
     sandbox: RunningSandbox, start: Start
 ) -> None:
     thread = await sync_to_async(start)(f"{QUESTION} !sandbox slow 1s")
-    async with at_work() as (_, stop):
-        await comes_to(thread, State.ANSWERING)
+    async with at_work() as (worker, stop):
+        await is_calling(worker)
         stop.set()
     assert (await sync_to_async(answer_of)(thread)).state == State.DONE
 
@@ -143,8 +214,8 @@ async def test_call_that_takes_longer_than_the_grace_period_is_handed_back(
 ) -> None:
     monkeypatch.setattr(worker_module, "GRACE_SECONDS", 0.2)
     thread = await sync_to_async(start)(f"{QUESTION} !sandbox slow 20s")
-    async with at_work() as (_, stop):
-        await comes_to(thread, State.ANSWERING)
+    async with at_work() as (worker, stop):
+        await is_calling(worker)
         stop.set()
     answer = await sync_to_async(answer_of)(thread)
     assert (answer.state, answer.claimed_by_id) == (State.WAITING, None)

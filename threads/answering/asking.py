@@ -22,11 +22,19 @@ class LimitReached(Exception):
     """The user has too many questions under way; the text says so to the user."""
 
 
+class NotTheLast(Exception):
+    """Only the last question can be put anew, and only when nothing is under way to answer it."""
+
+
+class Gone(Exception):
+    """The conversation was deleted, say in another tab."""
+
+
 @transaction.atomic
 def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID) -> Thread:
     """A new conversation with its first question; the same one when `client_token` comes twice.
 
-    Raises `LimitReached`.
+    Raises `Gone` and `LimitReached`.
     """
     thread, _ = Thread.objects.get_or_create(
         owner=user,
@@ -41,18 +49,13 @@ def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID
     return thread
 
 
-class NotTheLast(Exception):
-    """Only the last question can be put anew, and only when nothing is under way to answer it."""
-
-
 @transaction.atomic
 def ask(thread: Thread, text: str, client_token: UUID) -> Message:
     """Store the question and its waiting answer, which workers hear of on commit; all or nothing.
 
-    Returns the answer; when `client_token` comes twice, that of the first time. Raises `LimitReached`.
+    Returns the answer; when `client_token` comes twice, that of the first time. Raises `Gone` and `LimitReached`.
     """
-    # One after another: positions are given out, and the owner's questions counted.
-    User.objects.select_for_update(no_key=True).get(pk=thread.owner_id)
+    _lock(thread)
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
@@ -64,18 +67,21 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
 def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
     """Put the last question of its conversation in other words, or once more. The former version stays reachable.
 
-    Returns the new answer; when `client_token` comes twice, that of the first time. Raises `NotTheLast` and
-    `LimitReached`.
+    Returns the new answer; when `client_token` comes twice, that of the first time. Raises `Gone`, `NotTheLast`
+    and `LimitReached`.
     """
     thread = question.thread
-    User.objects.select_for_update(no_key=True).get(pk=thread.owner_id)
+    _lock(thread)
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
+    exchange = Message.objects.filter(Q(pk=question.pk) | Q(question=question))
+    # What is superseded must not be tried again meanwhile: nobody would see what is then paid for.
+    list(exchange.select_for_update())
     if not can_ask_anew(question):
         raise NotTheLast(question.pk)
     _check_limits(thread.owner)
-    Message.objects.filter(Q(pk=question.pk) | Q(question=question)).update(superseded_at=timezone.now())
+    exchange.update(superseded_at=timezone.now())
     if thread.title == title_of(question.content) and not thread.messages.current().exists():
         thread.rename(title_of(text))
     return _store(thread, text, client_token, replaces=question)
@@ -85,6 +91,16 @@ def can_ask_anew(question: Message) -> bool:
     current = question.thread.messages.current()
     last = current.filter(role=Role.USER).order_by("-position").first()
     return last == question and not current.open().exists()
+
+
+def _lock(thread: Thread) -> None:
+    """One after another: positions are given out, and the owner's questions counted. Raises `Gone`."""
+    try:
+        thread.lock()
+    except Thread.DoesNotExist:
+        raise Gone(thread.pk) from None
+    if thread.deleted_at:
+        raise Gone(thread.pk)
 
 
 def _store(thread: Thread, text: str, client_token: UUID, replaces: Message | None = None) -> Message:

@@ -38,7 +38,7 @@ from threads.completions import (
     UpstreamError,
     UserData,
 )
-from threads.models import Assistant, IllegalTransition, Message, Source
+from threads.models import Assistant, IllegalTransition, Message, Source, Thread
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds before the second call; twice as
 DATABASE_AWAY_SECONDS = 300.0  # how long an answer that came is kept while it can't be stored
 
 DATABASE_AWAY = (OperationalError, InterfaceError)  # it restarts, or a connection broke
+
+# The answer was taken over or stopped, or removed with its conversation.
+GONE = (IllegalTransition, Message.DoesNotExist, Thread.DoesNotExist)
 
 # Upstream is down, as far as this one call can tell; several in a row pause the connection.
 _DOWN = (ConnectionFailed, InvalidResponse, UpstreamError)
@@ -79,12 +82,13 @@ async def answer(claim: Claim, http: httpx.AsyncClient) -> None:
             await _surely(settle_failure, claim, error)
         else:
             await _surely(store, claim, completion)
-    except (IllegalTransition, Message.DoesNotExist):
+    except GONE:
         log.info("taken over, stopped or deleted meanwhile", extra=_about(claim, "answer_gone"))
     except Exception as error:
         # A fault of ours must not leave the question without an end.
         log.error("a fault of ours", extra=_about(claim, "answer_crashed") | where(error))
-        await _surely(fail, claim, "internal_error")
+        with contextlib.suppress(*GONE):
+            await _surely(fail, claim, "internal_error")
 
 
 async def _send(call: Call, claim: Claim, http: httpx.AsyncClient) -> Completion:

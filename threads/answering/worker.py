@@ -22,16 +22,15 @@ from threads.answering.calling import DATABASE_AWAY
 from threads.answering.database import DatabaseThread, in_database
 from threads.answering.line import Claim
 from threads.answering.listening import listen
+from threads.answering.removing import remove_for_ever
 from threads.completions import open_http
-from threads.models import IllegalTransition, Message, State, Thread, Worker
+from threads.models import IllegalTransition, Message, State, Worker
 from threads.models.worker import heartbeat
 
 log = logging.getLogger(__name__)
 
 LONGEST_NAP = 5.0  # seconds; changes are announced, this is for those of an admin to the limits
 UNHEARD_AFTER = timedelta(seconds=5)  # a claim reaches its worker within milliseconds, or never
-REMOVE_EVERY_SECONDS = 3600.0  # what was deleted long ago
-REMOVED_AT_ONCE = 500  # conversations
 GRACE_SECONDS = 20.0  # for calls in flight when the worker is to stop; then they are handed back
 
 
@@ -88,13 +87,14 @@ class AnsweringWorker:
     async def _in_background(self) -> AsyncIterator[None]:
         await self._beat_once()
         beating = asyncio.create_task(self._beat())
+        removing = asyncio.create_task(remove_for_ever())
         listening = asyncio.create_task(
             listen(self._heard, self._look_again, lambda step: in_database(step)())
         )
         try:
             yield
         finally:
-            await _cancelled(beating, listening)
+            await _cancelled(beating, removing, listening)
 
     def _heard(self, answer_id: UUID, state: str) -> None:
         """A new question may be due. What ends is looked after by the worker where it ends."""
@@ -124,7 +124,7 @@ class AnsweringWorker:
         except IntegrityError:  # this worker was taken for dead, and is no longer entered
             await self._beat_once()
             return Wait(0.0)
-        except (IllegalTransition, Message.DoesNotExist):  # withdrawn or deleted just now: the next one
+        except calling.GONE:  # withdrawn or deleted just now: the next one
             return Wait(0.0)
         except DATABASE_AWAY as error:
             log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})
@@ -154,25 +154,25 @@ class AnsweringWorker:
             await in_database(hand_back_all)(self.row)
 
     async def _beat(self) -> None:
-        """Say that this worker lives, and take over from those that do not."""
+        """Say that this worker lives, and take over from those that do not. Whatever goes wrong, it goes on."""
         interval = settings.ENVIRONMENT.recovery_seconds / 5
-        last = remove_at = time.monotonic()
+        last = time.monotonic()
         while True:
             await asyncio.sleep(interval)
-            if not await self._beat_once():
-                continue
+            try:
+                if await self._beat_once():
+                    before, last = last, time.monotonic()
+                    # After a gap of our own, say as the database was away, others could not say that they live.
+                    await self._look_after(others_could_beat=last - before < 2 * interval)
+            except Exception as error:
+                log.error("a fault of ours", extra={"action": "beat_crashed"} | calling.where(error))
+
+    async def _look_after(self, *, others_could_beat: bool) -> None:
+        with contextlib.suppress(*DATABASE_AWAY):
+            await in_database(hand_back_unheard)(self.row, self.held.copy())
+        if others_could_beat:
             with contextlib.suppress(*DATABASE_AWAY):
-                await in_database(hand_back_unheard)(self.row, self.held.copy())
-            now = time.monotonic()
-            # After a gap of our own, say as the database was away, others could not say that they live.
-            if now - last < 2 * interval:
-                with contextlib.suppress(*DATABASE_AWAY):
-                    await in_database(take_over)()
-            if now > remove_at:
-                remove_at = now + REMOVE_EVERY_SECONDS
-                with contextlib.suppress(*DATABASE_AWAY):
-                    await in_database(remove_deleted)()
-            last = now
+                await in_database(take_over)()
 
     async def _beat_once(self) -> bool:
         try:
@@ -202,14 +202,6 @@ def hand_back_all(worker: Worker) -> None:
         with contextlib.suppress(IllegalTransition):  # it was stored after all
             answer.hand_back()
     Worker.objects.filter(pk=worker.pk).delete()
-
-
-def remove_deleted() -> None:
-    """What was deleted so long ago that it can't be brought back, with all that hangs on it."""
-    gone = Thread.objects.past_undoing()[:REMOVED_AT_ONCE]
-    removed, _ = Thread.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
-    if removed:
-        log.info("removed what was deleted", extra={"action": "deleted_removed", "rows": removed})
 
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:

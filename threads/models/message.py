@@ -236,12 +236,11 @@ class Message(models.Model):
         self._end(State.FAILED, error_code)
 
     def reopen(self) -> None:
-        """Back to `waiting`, to be tried again because the user says so."""
-        if self.superseded_at:
-            raise IllegalTransition(f"the question of answer {self.pk} was put anew")
+        """Back to `waiting`, to be tried again because the user says so; not once its question was put anew."""
         self._move(
             [State.FAILED, State.STOPPED],
             State.WAITING,
+            only_if=models.Q(superseded_at=None),
             created_at=timezone.now(),
             answering_at=None,
             finished_at=None,
@@ -257,14 +256,20 @@ class Message(models.Model):
         self._move(OPEN_STATES, new, finished_at=now, error_code=error_code, claimed_by=None, **fields)
         Thread.objects.filter(pk=self.thread_id).update(answered_at=now)
 
-    def _move(self, expected: Iterable[State], new: State, **fields: Any) -> None:
+    def _move(
+        self, expected: Iterable[State], new: State, *, only_if: models.Q | None = None, **fields: Any
+    ) -> None:
         """Compare and set: of two that finish the same answer, one does. Wakes who waits, on commit.
 
         `attempts` tells two workers apart, of whom one was taken for dead. Raises `IllegalTransition`.
         """
         with transaction.atomic():
             mine = Message.objects.filter(
-                pk=self.pk, role=Role.ASSISTANT, state__in=expected, attempts=self.attempts
+                only_if or models.Q(),
+                pk=self.pk,
+                role=Role.ASSISTANT,
+                state__in=expected,
+                attempts=self.attempts,
             )
             if not mine.update(state=new, **fields):
                 raise IllegalTransition(f"answer {self.pk} → {new}")

@@ -145,10 +145,21 @@ class Thread(models.Model):
             return Shelf.ARCHIVED
         return Shelf.PINNED if self.pinned_at else Shelf.LISTED
 
+    def lock(self) -> None:
+        """Till the transaction ends, of all its owner's conversations none is asked in or moved but by us.
+
+        Its shelf is then as it is now. Raises `Thread.DoesNotExist`.
+        """
+        User.objects.select_for_update(no_key=True).get(pk=self.owner_id)
+        self.refresh_from_db(fields=["pinned_at", "archived_at", "deleted_at"])
+
     @transaction.atomic
-    def move(self, shelf: Shelf) -> None:
-        """Deleted, it can be brought back for `UNDO_DAYS`; what waits in it is withdrawn."""
-        now = timezone.now()
+    def move(self, shelf: Shelf) -> Shelf:
+        """Deleted, it can be brought back for `UNDO_DAYS`; what waits in it is withdrawn. Returns where it stood."""
+        self.lock()
+        before, now = self.shelf, timezone.now()
+        if before == shelf:
+            return before
         self.pinned_at = now if shelf == Shelf.PINNED else None
         self.archived_at = now if shelf == Shelf.ARCHIVED else None
         self.deleted_at = now if shelf == Shelf.DELETED else None
@@ -156,3 +167,4 @@ class Thread(models.Model):
         if shelf == Shelf.DELETED:
             for answer in self.messages.open():
                 answer.stop_if_waiting()
+        return before

@@ -5,7 +5,7 @@ from typing import cast
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -38,6 +38,8 @@ def assistant(request: Request, slug: str) -> HttpResponse:
                 request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
             )
             return redirect("threads:thread", thread.pk)
+        except answering.Gone:
+            raise Http404 from None
         except answering.LimitReached as limit:
             form.add_error("content", str(limit))
     status = 422 if form.is_bound else 200
@@ -73,6 +75,8 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
         return _refused(request, thread, form)
     try:
         answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
+    except answering.Gone:
+        raise Http404 from None
     except answering.LimitReached as limit:
         form.add_error("content", str(limit))
         return _refused(request, thread, form)

@@ -65,13 +65,14 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
     form = ShelfForm(request.POST)
     if not form.is_valid():
         return HttpResponse(status=422)
-    before, now = thread.shelf, form.cleaned_data["to"]
-    thread.move(now)
+    now = form.cleaned_data["to"]
+    before = thread.move(now)
     if now in (Shelf.PINNED, Shelf.LISTED):
         messages.success(request, _said(before, now))
         return redirect(thread)
     # The way back goes along with the message; see _messages.html.
-    messages.success(request, _said(before, now), extra_tags=listing.undo_tag(thread, before))
+    undo = listing.undo_tag(thread, before) if before != now else ""
+    messages.success(request, _said(before, now), extra_tags=undo)
     return redirect(form.cleaned_data["next"])
 
 

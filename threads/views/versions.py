@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
@@ -31,6 +31,8 @@ def versions(request: Request, message_id: UUID) -> HttpResponse:
     text, client_token = form.cleaned_data["content"], form.cleaned_data["client_token"]
     try:
         answer = answering.ask_anew(question, text, client_token)
+    except answering.Gone:
+        raise Http404 from None
     except answering.LimitReached as limit:
         form.add_error("content", str(limit))
     except answering.NotTheLast:
