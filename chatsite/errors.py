@@ -2,7 +2,7 @@
 
 import sys
 
-from django.db import DatabaseError, InterfaceError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.defaults import server_error
@@ -12,7 +12,8 @@ AGAIN_SECONDS = 10
 
 def handler500(request: HttpRequest) -> HttpResponse:
     """Where the database is away, full or read-only: a page that says so, with what was typed, to send again."""
-    if not isinstance(sys.exc_info()[1], (DatabaseError, InterfaceError)):
+    # An InternalError is how PostgreSQL refuses to write where it may only read.
+    if not isinstance(sys.exc_info()[1], (OperationalError, InterfaceError, InternalError)):
         return server_error(request)
     context = {"path": request.get_full_path(), "content": "", "client_token": ""}
     if request.method == "POST":

@@ -1,4 +1,4 @@
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.message import Message
@@ -21,8 +21,14 @@ class Reason(models.TextChoices):
 
 
 class FeedbackQuerySet(models.QuerySet["Feedback"]):
+    @transaction.atomic
     def give(self, answer: Message, rating: str, **words: str) -> "Feedback":
-        """Also instead of what was given before; of `reason` and `comment`, what is left out stays."""
+        """Also instead of what was given before; of `reason` and `comment`, what is left out stays.
+
+        One after another: of two at once the database would refuse one, and its log would quote the comment.
+        Raises `Message.DoesNotExist` where the conversation was removed meanwhile.
+        """
+        Message.objects.select_for_update(no_key=True).get(pk=answer.pk)
         if rating == Rating.UP:
             words["reason"] = ""
         feedback, _ = self.update_or_create(message=answer, defaults={"rating": rating, **words})
