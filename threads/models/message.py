@@ -140,6 +140,7 @@ class Message(models.Model):
         waits_behind: bool  # see `MessageQuerySet.with_place`
         question_number: int  # of a question in its conversation, from 1; see `threads.windows`
         is_last: bool
+        refusal: str  # why it is not tried again now; see `_again.html`
 
     class Meta:
         verbose_name = _("message")
@@ -184,7 +185,7 @@ class Message(models.Model):
     def can_be_asked_anew(self) -> bool:
         """Of an answer fetched `with_place`, without a query: is its question offered to be put anew?
 
-        `answering.can_ask_anew` decides when it is.
+        `answering.ask_anew` decides when it is.
         """
         is_settled = not self.is_open and not self.waits_behind
         return is_settled and self.is_last and self.thread.assistant.is_active

@@ -38,7 +38,7 @@ def assistant(request: Request, slug: str) -> HttpResponse:
                 request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
             )
             return redirect("threads:thread", thread.pk)
-        except answering.Gone:
+        except (answering.Gone, answering.NotUsable):
             raise Http404 from None
         except answering.LimitReached as limit:
             form.add_error("content", str(limit))
@@ -68,8 +68,6 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
     thread = _visible_thread(request, thread_id)
     if request.method == "GET":  # who reloads the page of a question that was refused
         return redirect("threads:thread", thread.pk)
-    if not thread.assistant.is_usable_by(request.user):
-        return _thread_page(request, thread, QuestionForm(), status=409)
     form = QuestionForm(request.POST)
     if not form.is_valid():
         return _refused(request, thread, form)
@@ -77,6 +75,8 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
         answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
     except answering.Gone:
         raise Http404 from None
+    except answering.NotUsable:
+        return _thread_page(request, thread, QuestionForm(), status=409)
     except answering.LimitReached as limit:
         form.add_error("content", str(limit))
         return _refused(request, thread, form)
@@ -110,10 +110,15 @@ def message(request: Request, message_id: UUID) -> HttpResponse:
 def attempts(request: Request, message_id: UUID) -> HttpResponse:
     """Try a failed answer again."""
     message = get_object_or_404(Message.objects.visible_to(request.user).answers(), pk=message_id)
-    if not message.thread.assistant.is_usable_by(request.user):
+    try:
+        with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
+            answering.retry(message)
+    except answering.Gone:
+        raise Http404 from None
+    except answering.NotUsable:
         return _thread_page(request, message.thread, QuestionForm(), status=409)
-    with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
-        message.reopen()
+    except answering.LimitReached as limit:
+        return _not_now(request, message, str(limit))
     return _shown_again(request, message)
 
 
@@ -130,6 +135,18 @@ def _shown_again(request: Request, message: Message) -> HttpResponse:
     if not request.htmx:
         return redirect(place_of(message))
     return _message(request, for_display(Message.objects.filter(pk=message.pk)).get())
+
+
+def _not_now(request: Request, answer: Message, refusal: str) -> HttpResponse:
+    """Said at the answer that is not tried again: htmx gets its form, a form the page around it."""
+    if request.htmx:
+        answer.refusal = refusal
+        return render(request, "threads/_again.html", {"message": answer}, status=422)
+    window = windows.window(for_display(answer.thread.messages.current()), around=answer)
+    for message in window.messages:
+        if message == answer:
+            message.refusal = refusal
+    return _thread_page(request, answer.thread, QuestionForm(), status=422, window=window)
 
 
 def _message(request: Request, message: Message) -> HttpResponse:

@@ -25,14 +25,14 @@ def versions(request: Request, message_id: UUID) -> HttpResponse:
     form = QuestionForm({"content": question.content} | request.POST.dict())
     if not form.is_valid():
         return _edited(request, question, form, status=422)
-    if not question.thread.assistant.is_usable_by(request.user):
-        form.add_error("content", gettext("You can no longer ask this assistant."))
-        return _edited(request, question, form, status=409)
     text, client_token = form.cleaned_data["content"], form.cleaned_data["client_token"]
     try:
         answer = answering.ask_anew(question, text, client_token)
     except answering.Gone:
         raise Http404 from None
+    except answering.NotUsable:
+        form.add_error("content", gettext("You can no longer ask this assistant."))
+        return _edited(request, question, form, status=409)
     except answering.LimitReached as limit:
         form.add_error("content", str(limit))
     except answering.NotTheLast:
