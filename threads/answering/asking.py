@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -82,7 +82,7 @@ def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
     if asked:
         return asked.answers.get()
     _check_usable(thread)
-    exchange = Message.objects.filter(Q(pk=question.pk) | Q(question=question))
+    exchange = Message.objects.exchange_of(question)
     # What is superseded must not be tried again meanwhile: nobody would see what is then paid for.
     list(exchange.select_for_update())
     if not _can_be_asked_anew(question):
