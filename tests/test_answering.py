@@ -2,6 +2,7 @@
 
 import json
 import logging
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from django.test import Client, override_settings
 from django.utils import timezone, translation
 
 from tests.conftest import RunningSandbox, answer_of
+from threads import answering
 from threads.answering import calling, line
 from threads.answering.line import Claim
 from threads.completions import Completion
@@ -224,6 +226,14 @@ def test_question_that_failed_does_not_go_along(
     thread = start("Unfug")
     work()
     ask(thread, QUESTION)
+    work()
+    assert [message["content"] for message in sandbox.bodies[-1]["messages"]] == [QUESTION]
+
+
+def test_what_was_put_anew_does_not_go_along(sandbox: RunningSandbox, start: Start, work: Work) -> None:
+    thread = start("Alt?")
+    work()
+    answering.ask_anew(thread.messages.get(position=1), QUESTION, uuid.uuid4())
     work()
     assert [message["content"] for message in sandbox.bodies[-1]["messages"]] == [QUESTION]
 

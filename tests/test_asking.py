@@ -2,6 +2,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group
 
 from tests.conftest import answer_of, in_another_connection
 from threads import answering
@@ -104,6 +105,25 @@ def test_nothing_is_asked_in_a_conversation_that_was_deleted(start: Start, ask: 
     with pytest.raises(answering.Gone):
         answering.ask(stale, "Und dann?", token)
     assert not Message.objects.filter(client_token=token).exists()
+
+
+def test_assistant_that_is_not_for_the_user_is_not_asked(
+    asker: User, assistant: Assistant, start: Start, ask: Ask
+) -> None:
+    thread = start()
+    question, answer = thread.messages.oldest_first()
+    answer.fail("api_error")
+    assistant.groups.add(Group.objects.create(name="HR"))
+    for do in (
+        lambda: start("Eine andere?"),
+        lambda: ask(thread, "Und dann?"),
+        lambda: answering.ask_anew(question, "Anders?", uuid.uuid4()),
+        lambda: answering.retry(answer),
+    ):
+        with pytest.raises(answering.NotUsable):
+            do()
+    assert list(Message.objects.oldest_first()) == [question, answer]
+    assert not Message.objects.open().exists()
 
 
 @pytest.mark.django_db(transaction=True)

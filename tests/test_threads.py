@@ -1,20 +1,22 @@
 """The list of one's conversations, and what one does with a conversation as a whole."""
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models.signals import pre_delete
 from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import answer_of
 from tests.test_views import HTMX, page_of, question, url
-from threads import listing, windows
+from threads import answering, listing, windows
 from threads.answering import removing
+from threads.answering.history import messages_for
 from threads.models import Message, Role, Shelf, State, Thread, User
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +100,25 @@ def test_group_that_goes_on_has_its_heading_once(
     fragment = page_of(client.get(str(more["hx-get"]), headers=HTMX))
     assert [str(next(tag.strings)) for tag in fragment.select(".threads-title")] == ["Frage 0"]
     assert fragment.select(".threads-group, html, .more") == []
+
+
+def test_list_loses_and_repeats_none_of_those_asked_at_the_same_moment(
+    start: Start, asker: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PER_PAGE", 2)
+    ids = [start(f"Frage {number}").pk for number in range(7)]
+    Thread.objects.update(asked_at=timezone.now())
+    with connection.cursor() as cursor:  # the index would sort, even if nobody asked for that
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+    seen: list[Thread] = []
+    last = None
+    while len(seen) < len(ids):
+        page = listing.page_of(Thread.objects.visible_to(asker), Shelf.LISTED, last)
+        seen += page.recent
+        last = page.last
+        if not last:
+            break
+    assert [thread.pk for thread in seen] == sorted(ids, reverse=True)
 
 
 def test_each_conversation_stands_on_one_shelf(client: Client, start: Start) -> None:
@@ -453,6 +474,30 @@ def test_new_question_has_its_number(client: Client, start: Start) -> None:
     assert numbers(page) == [21]
 
 
+def test_question_that_is_loaded_alone_has_its_number(client: Client, start: Start) -> None:
+    asked = long_thread(start(), 20)[16]
+    assert numbers(page_of(client.get(url("message", asked.pk), headers=HTMX))) == [17]
+
+
+def test_question_that_is_put_anew_keeps_its_number(client: Client, start: Start) -> None:
+    asked = long_thread(start(), 20)[-1]
+    for _ in range(2):
+        page = page_of(client.post(url("versions", asked.pk), question(), headers=HTMX))
+        assert numbers(page) == [20]
+        asked = Message.objects.get(replaces=asked)
+        asked.answers.get().finish(content="Ja.", sources=[])
+
+
+@pytest.mark.parametrize("index", [0, 2, 3, 20])
+def test_part_around_an_answer_begins_with_a_question(client: Client, start: Start, index: int) -> None:
+    thread = start()
+    answer = long_thread(thread, 40)[index].answers.get()
+    page = page_of(client.get(url("thread", thread.pk), {"around": str(answer.pk)}))
+    roles = [tag["data-role"] for tag in page.select("#log article")]
+    assert roles == ["user", "assistant"] * (windows.SIZE // 2)
+    assert numbers(page)[0] == max(1, index + 1 - windows.BEFORE // 2)
+
+
 def test_short_window_ends_a_conversation_of_its_very_size(client: Client, start: Start) -> None:
     thread = start()
     long_thread(thread, windows.SIZE // 2)
@@ -465,20 +510,16 @@ def test_short_window_ends_a_conversation_of_its_very_size(client: Client, start
 
 
 def test_superseded_exchange_is_neither_shown_nor_sent_nor_counted(client: Client, start: Start) -> None:
-    from threads import answering
-
     thread = start("Alt?")
-    old = answer_of(thread)
+    old, question_ = answer_of(thread), thread.messages.get(position=1)
     old.finish(content="Alte Antwort", sources=[])
-    new = answering.ask_anew(thread.messages.get(position=1), "Neu?", thread.client_token)
-    assert new == old  # the form of the first question, sent again
-    import uuid
-
-    new = answering.ask_anew(thread.messages.get(position=1), "Neu?", uuid.uuid4())
+    assert answering.ask_anew(question_, "Neu?", thread.client_token) == old  # the first form, sent again
+    new = answering.ask_anew(question_, "Neu?", uuid.uuid4())
     thread.refresh_from_db()
     page = page_of(client.get(url("thread", thread.pk)))
     assert numbers(page) == [1]
     assert "Alte Antwort" not in page.get_text()
     assert thread.title == "Neu?"
     assert new.question
-    assert new.question.replaces == thread.messages.get(position=1)
+    assert new.question.replaces == question_
+    assert [message.content for message in messages_for(new, characters=10_000)] == ["Neu?"]

@@ -290,6 +290,19 @@ def test_what_is_tried_again_is_not_put_anew_at_the_same_time(question: Message)
     assert question.thread.messages.count() == 2
 
 
+def test_what_is_done_at_a_former_version_leads_back_to_it(client: Client, question: Message) -> None:
+    answer = question.answers.get()
+    asked_anew(question)
+    there = url("message", answer.pk)
+    thumb = {"rating": "up"}
+    client.post(url("feedback", answer.pk), thumb)
+    for name, sent_ in (("feedback", thumb), ("feedback", {}), ("attempts", {}), ("withdrawal", {})):
+        response: Any = client.post(url(name, answer.pk), sent_)
+        assert response["Location"] == there, name
+    page = page_of(client.get(url("versions", question.pk)))
+    assert page.select_one("form.edit a")["href"] == url("message", question.pk)  # type: ignore[index]
+
+
 def test_others_former_versions_are_not_found(question: Message, colleague: User) -> None:
     stranger = Client()
     stranger.force_login(colleague)

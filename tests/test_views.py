@@ -581,6 +581,49 @@ def test_trying_again_needs_an_assistant_that_is_offered(client: Client, start: 
     assert answer.state == State.FAILED
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
+@pytest.mark.parametrize(
+    ("limit", "says"), [("MAX_WAITING_PER_USER", "1 Frage"), ("MAX_QUESTIONS_PER_HOUR", "1 Fragen")]
+)
+def test_trying_again_beyond_the_limit_says_so_at_the_answer(
+    client: Client, start: Start, ask: Ask, settings: Any, limit: str, says: str, headers: Any
+) -> None:
+    thread = start()
+    answer = answer_of(thread)
+    answer.fail("api_error")
+    ask(thread, "Und dann?")
+    setattr(settings, limit, 1)
+    response = client.post(url("attempts", answer.pk), headers=headers)
+    form = page_of(response).select_one(f"form.again[action='{url('attempts', answer.pk)}']")
+    assert response.status_code == 422
+    assert form
+    assert says in form.select_one(".field-errors").get_text()  # type: ignore[union-attr]
+    assert bool(page_of(response).find(id=f"message-{answer.pk}")) == (not headers)
+    answer.refresh_from_db()
+    assert (answer.state, answer.error_code) == (State.FAILED, "api_error")
+
+
+def test_last_question_that_may_wait_can_be_tried_again(client: Client, start: Start, settings: Any) -> None:
+    settings.MAX_WAITING_PER_USER = 1
+    answer = answer_of(start())
+    answer.fail("api_error")
+    for _ in range(2):  # the second time it waits already
+        assert client.post(url("attempts", answer.pk)).status_code == 302
+    answer.refresh_from_db()
+    assert answer.state == State.WAITING
+
+
+def test_nothing_is_tried_again_in_a_conversation_that_was_deleted_meanwhile(
+    client: Client, start: Start, delete_meanwhile: Callable[[], None]
+) -> None:
+    answer = answer_of(start())
+    answer.fail("api_error")
+    delete_meanwhile()
+    assert client.post(url("attempts", answer.pk)).status_code == 404
+    answer.refresh_from_db()
+    assert answer.state == State.FAILED
+
+
 def test_pages_answer_head(client: Client, start: Start) -> None:
     for path in (url("home"), url("threads"), url("thread", start().pk)):
         assert client.head(path).status_code == 200

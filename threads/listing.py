@@ -19,7 +19,6 @@ _URL_NAMES = {
     Shelf.ARCHIVED: "threads:archived",
     Shelf.DELETED: "threads:deleted",
 }
-_UNDO = "undo:"
 
 
 @dataclass
@@ -100,16 +99,3 @@ def side_bar_of(user: User) -> Page:
 
 def _with_all(threads: ThreadQuerySet) -> ThreadQuerySet:
     return threads.with_waiting().select_related("assistant")
-
-
-def undo_tag(thread: Thread, shelf: Shelf) -> str:
-    """Goes along with a message to the user that can be taken back: back to `shelf`. See `undo_of`."""
-    return f"{_UNDO}{thread.pk}/{shelf}"
-
-
-def undo_of(tag: str) -> tuple[str, str] | None:
-    """The conversation's id, and the shelf."""
-    if not tag.startswith(_UNDO):
-        return None
-    thread_id, shelf = tag.removeprefix(_UNDO).split("/")
-    return thread_id, shelf

@@ -216,20 +216,23 @@ def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
         "thread__title",
         "thread__assistant__name",
     )
+    found = {
+        "is_in_text": _has("threads_message", query.terms),
+        **_marked("threads_message.content", query.terms),
+    }
     messages = (
         Message.objects.filter(pk__in=ids)
         .select_related("thread__assistant")
         .only("thread", "thread__assistant", *shown)
-        .annotate(is_in_text=_has("threads_message", query.terms))
-        .annotate(**_marked("threads_message.content", query.terms))
+        .annotate(**found)
     )
     sources = _sources_of(ids, query)
-    found = {message.pk: message for message in messages}
-    return [_hit(found[id_], sources.get(id_, [])) for id_ in ids if id_ in found]
+    by_id = {message.pk: message for message in messages}
+    return [_hit(by_id[id_], sources.get(id_, [])) for id_ in ids if id_ in by_id]
 
 
 def _hit(message: Message, sources: Sequence[SourceHit]) -> Hit:
-    if not message.is_in_text:  # type: ignore[attr-defined] # annotated
+    if not message.is_in_text:
         return Hit(message, [], sources)
     passage = _excerpt(*_marks(message), PASSAGE_CHARACTERS)
     return Hit(message, passage if message.role == Role.USER else _without_markup(passage), sources)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from threads.models import Message, Role
 from threads.models.message import MessageQuerySet
 
@@ -33,15 +35,23 @@ def window(
 
     One query, with those that messages prefetch, and another one where something comes before.
     """
-    if around or after:
-        first = after.position + 1 if after else around.position - BEFORE if around else 0
-        found = list(messages.filter(position__gte=first).oldest_first()[: SIZE + 1])
-        has_later, found = len(found) > SIZE, found[:SIZE]
-    else:
-        until = messages.filter(position__lt=before.position) if before else messages
-        found = list(until.order_by("-position")[:SIZE])[::-1]
-        has_later = before is not None
-    return Window(found, count_questions(messages, found), has_later)
+    if around:
+        return _from(messages, _position_of_the_question(around) - BEFORE)
+    if after:
+        return _from(messages, after.position + 1)
+    until = messages.filter(position__lt=before.position) if before else messages
+    found = list(until.order_by("-position")[:SIZE])[::-1]
+    return Window(found, count_questions(messages, found), has_later=before is not None)
+
+
+def _from(messages: MessageQuerySet, first: int) -> Window:
+    found = list(messages.filter(position__gte=first).oldest_first()[: SIZE + 1])
+    return Window(found[:SIZE], count_questions(messages, found[:SIZE]), has_later=len(found) > SIZE)
+
+
+def _position_of_the_question(message: Message) -> int:
+    """A window begins with a question; its answer follows it."""
+    return message.position if message.role == Role.USER else message.position - 1
 
 
 def count_questions(messages: MessageQuerySet, part: Sequence[Message]) -> bool:
@@ -59,3 +69,18 @@ def count_questions(messages: MessageQuerySet, part: Sequence[Message]) -> bool:
 def is_in_the_last(messages: MessageQuerySet, message: Message) -> bool:
     """Does the window at the end of the conversation show it, with something before it?"""
     return messages.filter(position__gt=message.position).count() < SIZE - BEFORE
+
+
+def newly_asked(answer: Message) -> list[Message]:
+    """What a question adds to its conversation: itself, with its number, and its answer; both for display."""
+    added = list(Message.objects.exchange_of(answer).for_display())
+    count_questions(answer.thread.messages.current(), added)
+    return added
+
+
+def place_of(message: Message) -> str:
+    """Of the message in its conversation, of which a page may show a part only; else the page of its own."""
+    if message.superseded_at:
+        return reverse("threads:message", args=[message.pk])
+    query = "" if is_in_the_last(message.thread.messages.current(), message) else f"?around={message.pk}"
+    return f"{reverse('threads:thread', args=[message.thread_id])}{query}#message-{message.pk}"

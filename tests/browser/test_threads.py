@@ -69,10 +69,13 @@ def test_conversation_is_renamed_pinned_archived_and_deleted(
     page.get_by_label("Titel").fill("Probezeit")
     page.get_by_role("button", name="Speichern").click()
     expect(page.locator(".thread-head h1")).to_have_text("Probezeit")
-    for button, shelf in (("Anheften", Shelf.PINNED), ("Archivieren", Shelf.ARCHIVED)):
+    for button, shelf, said in (
+        ("Anheften", Shelf.PINNED, "angeheftet"),
+        ("Archivieren", Shelf.ARCHIVED, "archiviert"),
+    ):
         page.locator(".thread-menu summary").click()
         page.locator(".thread-menu").get_by_role("button", name=button, exact=True).click()
-        expect(page.locator("main .notice")).to_be_visible()
+        expect(page.locator("main .notice")).to_contain_text(said)
         thread.refresh_from_db()
         assert (thread.title, thread.shelf) == ("Probezeit", shelf)
     page.goto("/threads/archived/")
@@ -80,7 +83,7 @@ def test_conversation_is_renamed_pinned_archived_and_deleted(
     page.get_by_role("button", name="Löschen", exact=True).click()
     expect(page).to_have_url(re.compile("/threads/archived/$"))
     page.get_by_role("button", name="Rückgängig").click()
-    expect(page.locator("main .notice")).to_be_visible()
+    expect(page.locator("main .notice")).to_contain_text("archiviert")
     thread.refresh_from_db()
     assert thread.shelf == Shelf.ARCHIVED
 

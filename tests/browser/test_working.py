@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_accessibility import both, page_in, violations
 from tests.browser.test_chat import QUESTION, answers
 from tests.conftest import answer_of
-from threads.models import Feedback, Message, Rating, Reason, Thread, User
+from threads.models import Feedback, Message, Rating, Reason, Role, State, Thread, User
 
 __all__ = ["page_in"]  # a fixture, for `both`
 
@@ -267,6 +268,27 @@ def test_failed_question_is_edited(page: Page, start: Callable[..., Thread], san
     page.get_by_role("button", name="Frage neu stellen").click()
     expect(answers(page)).to_have_attribute("data-state", "done")
     expect(page.locator(".failure")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_trying_again_beyond_the_limit_says_so_where_it_was_pressed(
+    open_browser: Callable[..., Page], asker: User, start: Callable[..., Thread], sandbox: Any, script: bool
+) -> None:
+    sandbox.app.order("content_filter_error")
+    thread = start(QUESTION)
+    page = open_browser(asker, java_script_enabled=script)
+    page.goto(f"/threads/{thread.pk}/")
+    again = page.get_by_role("button", name="Noch einmal versuchen")
+    expect(again).to_be_visible()
+    Message.objects.bulk_create(
+        Message(thread=thread, position=position, role=Role.USER, state=State.DONE)
+        for position in range(3, 3 + settings.MAX_QUESTIONS_PER_HOUR)
+    )
+    again.click()
+    expect(page.locator("form.again .field-errors")).to_contain_text("innerhalb einer Stunde")
+    expect(again).to_be_focused()
+    expect(again).to_have_accessible_description(re.compile("innerhalb einer Stunde"))
+    expect(page.locator("article[data-role=assistant]")).to_have_attribute("data-state", "failed")
 
 
 def test_asking_anew_without_script(plain: Page, thread: Thread) -> None:

@@ -1,6 +1,6 @@
 """From a question to a stored answer.
 
-asking    stores a question with its waiting answer
+asking    stores a question with its waiting answer, and decides whether it may be asked
 line      whose question is next, and where one stands
 budget    when a call may start
 calling   one call: from a claim to a stored answer
@@ -10,6 +10,15 @@ removing  removes for good what was deleted long ago
 waking    holds the browsers that wait until something happened
 """
 
-from threads.answering.asking import Gone, LimitReached, NotTheLast, ask, ask_anew, can_ask_anew, start_thread
+from threads.answering.asking import (
+    Gone,
+    LimitReached,
+    NotTheLast,
+    NotUsable,
+    ask,
+    ask_anew,
+    retry,
+    start_thread,
+)
 
-__all__ = ["Gone", "LimitReached", "NotTheLast", "ask", "ask_anew", "can_ask_anew", "start_thread"]
+__all__ = ["Gone", "LimitReached", "NotTheLast", "NotUsable", "ask", "ask_anew", "retry", "start_thread"]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import get_language, gettext, ngettext
 
@@ -30,11 +30,15 @@ class Gone(Exception):
     """The conversation was deleted, say in another tab."""
 
 
+class NotUsable(Exception):
+    """The assistant is not, or no longer, for this user."""
+
+
 @transaction.atomic
 def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID) -> Thread:
     """A new conversation with its first question; the same one when `client_token` comes twice.
 
-    Raises `Gone` and `LimitReached`.
+    Raises `Gone`, `NotUsable` and `LimitReached`.
     """
     thread, _ = Thread.objects.get_or_create(
         owner=user,
@@ -53,12 +57,14 @@ def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID
 def ask(thread: Thread, text: str, client_token: UUID) -> Message:
     """Store the question and its waiting answer, which workers hear of on commit; all or nothing.
 
-    Returns the answer; when `client_token` comes twice, that of the first time. Raises `Gone` and `LimitReached`.
+    Returns the answer; when `client_token` comes twice, that of the first time. Raises `Gone`, `NotUsable`
+    and `LimitReached`.
     """
     _lock(thread)
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
+    _check_usable(thread)
     _check_limits(thread.owner)
     return _store(thread, text, client_token)
 
@@ -67,18 +73,19 @@ def ask(thread: Thread, text: str, client_token: UUID) -> Message:
 def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
     """Put the last question of its conversation in other words, or once more. The former version stays reachable.
 
-    Returns the new answer; when `client_token` comes twice, that of the first time. Raises `Gone`, `NotTheLast`
-    and `LimitReached`.
+    Returns the new answer; when `client_token` comes twice, that of the first time. Raises `Gone`, `NotUsable`,
+    `NotTheLast` and `LimitReached`.
     """
     thread = question.thread
     _lock(thread)
     asked = thread.messages.filter(client_token=client_token).first()
     if asked:
         return asked.answers.get()
-    exchange = Message.objects.filter(Q(pk=question.pk) | Q(question=question))
+    _check_usable(thread)
+    exchange = Message.objects.exchange_of(question)
     # What is superseded must not be tried again meanwhile: nobody would see what is then paid for.
     list(exchange.select_for_update())
-    if not can_ask_anew(question):
+    if not _can_be_asked_anew(question):
         raise NotTheLast(question.pk)
     _check_limits(thread.owner)
     exchange.update(superseded_at=timezone.now())
@@ -87,7 +94,19 @@ def ask_anew(question: Message, text: str, client_token: UUID) -> Message:
     return _store(thread, text, client_token, replaces=question)
 
 
-def can_ask_anew(question: Message) -> bool:
+@transaction.atomic
+def retry(answer: Message) -> None:
+    """Let an answer that failed, or was stopped, wait again.
+
+    Raises `Gone`, `NotUsable`, `LimitReached`, and `IllegalTransition` where there is nothing to be tried again.
+    """
+    _lock(answer.thread)
+    _check_usable(answer.thread)
+    answer.reopen()  # first: what was tried again already is beyond no limit
+    _check_limits(answer.thread.owner, besides=answer)
+
+
+def _can_be_asked_anew(question: Message) -> bool:
     current = question.thread.messages.current()
     last = current.filter(role=Role.USER).order_by("-position").first()
     return last == question and not current.open().exists()
@@ -129,9 +148,15 @@ def _store(thread: Thread, text: str, client_token: UUID, replaces: Message | No
     return answer
 
 
-def _check_limits(owner: User) -> None:
+def _check_usable(thread: Thread) -> None:
+    if not thread.assistant.is_usable_by(thread.owner):
+        raise NotUsable(thread.assistant_id)
+
+
+def _check_limits(owner: User, *, besides: Message | None = None) -> None:
     """What is waiting is few, and the threads of an hour are: both have an index (`message_open`, `thread_list`)."""
-    waiting = Message.objects.filter(thread__owner=owner).open().count()
+    open_answers = Message.objects.filter(thread__owner=owner).open()
+    waiting = open_answers.exclude(pk=besides.pk).count() if besides else open_answers.count()
     if waiting >= settings.MAX_WAITING_PER_USER:
         text = ngettext(
             "You have %(count)s question waiting. Please wait for its answer, or withdraw it.",

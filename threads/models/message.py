@@ -65,20 +65,31 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def with_place(self) -> Self:
         """Each with its place in its conversation, as of now.
 
-        `waits_behind`: is an earlier answer still to come? `is_last`: does no current message follow?
+        `waits_behind`: is an earlier answer still to come? `is_last`: does no message follow? What was put anew is
+        followed by what it was replaced by, so that this is the same for the messages that are current.
         """
         earlier = Message.objects.filter(
             thread=models.OuterRef("thread"),
             position__lt=models.OuterRef("position"),
             state__in=OPEN_STATES,
         )
-        later = Message.objects.current().filter(
+        later = Message.objects.filter(
             thread=models.OuterRef("thread"), position__gt=models.OuterRef("position")
         )
         return self.annotate(waits_behind=models.Exists(earlier), is_last=~models.Exists(later))
 
+    def exchange_of(self, message: "Message") -> Self:
+        """The question that `message` is, or answers, with its answer."""
+        question_id = message.question_id or message.pk
+        return self.filter(models.Q(pk=question_id) | models.Q(question=question_id))
+
     def oldest_first(self) -> Self:
         return self.order_by("position")
+
+    def for_display(self) -> Self:
+        """Oldest first, with all that a message shows, in two queries."""
+        messages = self.with_place().oldest_first()
+        return messages.select_related("thread__assistant", "feedback").prefetch_related("sources")
 
 
 class Message(models.Model):
@@ -139,7 +150,9 @@ class Message(models.Model):
     if TYPE_CHECKING:
         waits_behind: bool  # see `MessageQuerySet.with_place`
         question_number: int  # of a question in its conversation, from 1; see `threads.windows`
+        is_in_text: bool  # what is searched for, and not in its sources alone; see `threads.search`
         is_last: bool
+        refusal: str  # why it is not tried again now; see `_again.html`
 
     class Meta:
         verbose_name = _("message")
@@ -184,7 +197,7 @@ class Message(models.Model):
     def can_be_asked_anew(self) -> bool:
         """Of an answer fetched `with_place`, without a query: is its question offered to be put anew?
 
-        `answering.can_ask_anew` decides when it is.
+        `answering.ask_anew` decides when it is.
         """
         is_settled = not self.is_open and not self.waits_behind
         return is_settled and self.is_last and self.thread.assistant.is_active

@@ -43,9 +43,8 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
 
     def with_waiting(self) -> Self:
         """Each with `is_waiting`: is an answer still to come?"""
-        messages = apps.get_model(
-            "threads", "Message"
-        ).objects  # Message knows Thread, not the other way round
+        # By its name: the module of messages imports this one.
+        messages = apps.get_model("threads", "Message").objects
         return self.annotate(is_waiting=models.Exists(messages.open().filter(thread=models.OuterRef("pk"))))
 
     def newest_first(self) -> Self:

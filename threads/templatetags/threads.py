@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from threads import failures, listing
+from threads import failures, undo
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
 from threads.models import Message, Source
@@ -40,8 +40,11 @@ def to_source(references: Mapping[UUID, tuple[Reference, ...]], source: Source) 
 @register.filter
 def undo_of(tag: str) -> dict[str, str] | None:
     """What a message offers to take back: where to post, and what."""
-    undo = listing.undo_of(tag)
-    return {"url": reverse("threads:shelf", args=[undo[0]]), "to": undo[1]} if undo else None
+    way_back = undo.undo_of(tag)
+    if way_back is None:
+        return None
+    thread_id, shelf = way_back
+    return {"url": reverse("threads:shelf", args=[thread_id]), "to": shelf}
 
 
 @register.filter

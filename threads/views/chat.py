@@ -1,13 +1,10 @@
 """Asking, and reading answers. Each function fetches through what is visible to the user: else 404."""
 
 import contextlib
-from typing import cast
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
@@ -16,7 +13,6 @@ from threads.answering.line import standing_of
 from threads.answering.waking import Shown, read_token
 from threads.forms import QuestionForm, WindowForm
 from threads.models import Assistant, IllegalTransition, Message, Role, Thread
-from threads.models.message import MessageQuerySet
 from threads.views.request import Request
 
 
@@ -38,7 +34,7 @@ def assistant(request: Request, slug: str) -> HttpResponse:
                 request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
             )
             return redirect("threads:thread", thread.pk)
-        except answering.Gone:
+        except (answering.Gone, answering.NotUsable):
             raise Http404 from None
         except answering.LimitReached as limit:
             form.add_error("content", str(limit))
@@ -54,7 +50,7 @@ def thread(request: Request, thread_id: UUID) -> HttpResponse:
     asked_for = {name: pk for name, pk in form.cleaned_data.items() if pk} if form.is_valid() else {}
     visible = thread.messages.all()
     part = {name: get_object_or_404(visible, pk=pk) for name, pk in asked_for.items()}
-    window = windows.window(for_display(thread.messages.current()), **part)
+    window = windows.window(thread.messages.current().for_display(), **part)
     if request.htmx:
         return render(request, "threads/_window.html", {"thread": thread, "window": window, **asked_for})
     if request.method == "GET":
@@ -68,8 +64,6 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
     thread = _visible_thread(request, thread_id)
     if request.method == "GET":  # who reloads the page of a question that was refused
         return redirect("threads:thread", thread.pk)
-    if not thread.assistant.is_usable_by(request.user):
-        return _thread_page(request, thread, QuestionForm(), status=409)
     form = QuestionForm(request.POST)
     if not form.is_valid():
         return _refused(request, thread, form)
@@ -77,13 +71,15 @@ def messages(request: Request, thread_id: UUID) -> HttpResponse:
         answer = answering.ask(thread, form.cleaned_data["content"], form.cleaned_data["client_token"])
     except answering.Gone:
         raise Http404 from None
+    except answering.NotUsable:
+        return _thread_page(request, thread, QuestionForm(), status=409)
     except answering.LimitReached as limit:
         form.add_error("content", str(limit))
         return _refused(request, thread, form)
     if not request.htmx:
-        return redirect(place_of(answer.question or answer))
+        return redirect(windows.place_of(answer.question or answer))
     return render(
-        request, "threads/_exchange.html", {"exchange": exchange_of(answer), "form": QuestionForm()}
+        request, "threads/_exchange.html", {"exchange": windows.newly_asked(answer), "form": QuestionForm()}
     )
 
 
@@ -95,9 +91,11 @@ def message(request: Request, message_id: UUID) -> HttpResponse:
 
     Nothing (204) for a waiting browser that shows the answer's present state; see `answering.waking`.
     """
-    message = get_object_or_404(for_display(Message.objects.visible_to(request.user)), pk=message_id)
+    message = get_object_or_404(Message.objects.visible_to(request.user).for_display(), pk=message_id)
     if not request.htmx:
-        return _version_page(request, message) if message.superseded_at else redirect(place_of(message))
+        if message.superseded_at:
+            return _version_page(request, message)
+        return redirect(windows.place_of(message))
     shown = read_token(request.GET.get("shown" if message.waits_behind else "wait", ""))
     if shown and shown == _shown_now(message):
         return HttpResponse(status=204)
@@ -110,10 +108,15 @@ def message(request: Request, message_id: UUID) -> HttpResponse:
 def attempts(request: Request, message_id: UUID) -> HttpResponse:
     """Try a failed answer again."""
     message = get_object_or_404(Message.objects.visible_to(request.user).answers(), pk=message_id)
-    if not message.thread.assistant.is_usable_by(request.user):
+    try:
+        with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
+            answering.retry(message)
+    except answering.Gone:
+        raise Http404 from None
+    except answering.NotUsable:
         return _thread_page(request, message.thread, QuestionForm(), status=409)
-    with contextlib.suppress(IllegalTransition):  # in another tab one was quicker: show what is now
-        message.reopen()
+    except answering.LimitReached as limit:
+        return _not_now(request, message, str(limit))
     return _shown_again(request, message)
 
 
@@ -128,8 +131,20 @@ def withdrawal(request: Request, message_id: UUID) -> HttpResponse:
 
 def _shown_again(request: Request, message: Message) -> HttpResponse:
     if not request.htmx:
-        return redirect(place_of(message))
-    return _message(request, for_display(Message.objects.filter(pk=message.pk)).get())
+        return redirect(windows.place_of(message))
+    return _message(request, Message.objects.filter(pk=message.pk).for_display().get())
+
+
+def _not_now(request: Request, answer: Message, refusal: str) -> HttpResponse:
+    """Said at the answer that is not tried again: htmx gets its form, a form the page around it."""
+    if request.htmx:
+        answer.refusal = refusal
+        return render(request, "threads/_again.html", {"message": answer}, status=422)
+    window = windows.window(answer.thread.messages.current().for_display(), around=answer)
+    for message in window.messages:
+        if message == answer:
+            message.refusal = refusal
+    return _thread_page(request, answer.thread, QuestionForm(), status=422, window=window)
 
 
 def _message(request: Request, message: Message) -> HttpResponse:
@@ -150,19 +165,6 @@ def _visible_thread(request: Request, thread_id: UUID) -> Thread:
     return get_object_or_404(visible, pk=thread_id)
 
 
-def for_display(messages: QuerySet[Message]) -> MessageQuerySet:
-    """With all that a message shows, in two queries."""
-    messages = cast(MessageQuerySet, messages).with_place().oldest_first()
-    return messages.select_related("thread__assistant", "feedback").prefetch_related("sources")
-
-
-def exchange_of(answer: Message) -> list[Message]:
-    """The answer with its question, both for display."""
-    exchange = list(for_display(Message.objects.filter(pk__in=[answer.question_id, answer.pk])))
-    windows.count_questions(answer.thread.messages.current(), exchange)
-    return exchange
-
-
 def _thread_page(
     request: Request,
     thread: Thread,
@@ -170,7 +172,7 @@ def _thread_page(
     status: int = 200,
     window: windows.Window | None = None,
 ) -> HttpResponse:
-    window = window or windows.window(for_display(thread.messages.current()))
+    window = window or windows.window(thread.messages.current().for_display())
     context = {
         "thread": thread,
         "window": window,
@@ -183,8 +185,7 @@ def _thread_page(
 
 def _version_page(request: Request, message: Message) -> HttpResponse:
     """A former version: its question, what was answered to it, and the way to the present one."""
-    question_id = message.question_id or message.pk
-    question, answer = for_display(Message.objects.filter(Q(pk=question_id) | Q(question=question_id)))
+    question, answer = Message.objects.exchange_of(message).for_display()
     later = message.thread.messages.current().filter(role=Role.USER, position__gt=question.position)
     # Only the last question is put anew: what follows a former version is the present one.
     context = {
@@ -199,10 +200,3 @@ def _refused(request: Request, thread: Thread, form: QuestionForm) -> HttpRespon
     if not request.htmx:
         return _thread_page(request, thread, form, status=422)
     return render(request, "threads/_composer.html", {"thread": thread, "form": form}, status=422)
-
-
-def place_of(message: Message) -> str:
-    """Of the message in its conversation, of which a page may show a part only."""
-    current = message.thread.messages.current()
-    query = "" if windows.is_in_the_last(current, message) else f"?around={message.pk}"
-    return f"{reverse('threads:thread', args=[message.thread_id])}{query}#message-{message.pk}"

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_safe
 from threads import exports
 from threads.exports import Document
 from threads.models import Message, Thread
+from threads.models.message import MessageQuerySet
 from threads.views.request import Request
 
 
@@ -61,15 +61,12 @@ def _thread(request: Request, thread_id: UUID) -> Document:
 
 def _exchange(request: Request, message_id: UUID) -> Document:
     message = get_object_or_404(Message.objects.visible_to(request.user), pk=message_id)
-    question_id = message.question_id or message.pk
-    exchanges = exports.exchanges_of(
-        _whole(Message.objects.filter(Q(pk=question_id) | Q(question=question_id)))
-    )
+    exchanges = exports.exchanges_of(_whole(Message.objects.exchange_of(message)))
     return Document(exchanges[0].answer.thread, exchanges)
 
 
-def _whole(messages: QuerySet[Message]) -> QuerySet[Message]:
-    return messages.order_by("position").select_related("thread__assistant").prefetch_related("sources")
+def _whole(messages: MessageQuerySet) -> MessageQuerySet:
+    return messages.oldest_first().select_related("thread__assistant").prefetch_related("sources")
 
 
 def _page(request: Request, document: Document, answer: Message | None) -> HttpResponse:

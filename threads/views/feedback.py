@@ -6,9 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from threads import windows
 from threads.forms import FeedbackForm
 from threads.models import Feedback, Message, State
-from threads.views.chat import place_of
 from threads.views.request import Request
 
 
@@ -53,6 +53,6 @@ def _shown(
 
 def _settled(request: Request, answer: Message, feedback: Feedback | None, *, said: str) -> HttpResponse:
     if not request.htmx:
-        return redirect(place_of(answer))
+        return redirect(windows.place_of(answer))
     context = {"message": answer, "rating": feedback.rating if feedback else "", "said": said}
     return render(request, "threads/_feedback_said.html", context)

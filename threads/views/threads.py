@@ -12,6 +12,7 @@ from threads import listing
 from threads.forms import PageForm, ShelfForm, TitleForm
 from threads.models import Shelf, Thread
 from threads.models.thread import UNDO_DAYS
+from threads.undo import undo_tag
 from threads.views.request import Request
 
 SIDE_BAR_MORE = "side-bar-more"  # id of what the next page takes the place of
@@ -71,8 +72,8 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
         messages.success(request, _said(before, now))
         return redirect(thread)
     # The way back goes along with the message; see _messages.html.
-    undo = listing.undo_tag(thread, before) if before != now else ""
-    messages.success(request, _said(before, now), extra_tags=undo)
+    way_back = undo_tag(thread, before) if before != now else ""
+    messages.success(request, _said(before, now), extra_tags=way_back)
     return redirect(form.cleaned_data["next"])
 
 
