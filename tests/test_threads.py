@@ -54,6 +54,28 @@ def numbers(page: BeautifulSoup) -> list[int]:
     return [int(str(tag["data-number"])) for tag in page.select("article[data-number]")]
 
 
+# --- what was deleted ---
+
+
+def test_deleted_conversation_is_offered_to_its_owner_alone(
+    client: Client, start: Start, colleague: User
+) -> None:
+    thread = start("Vertraulich?")
+    thread.move(Shelf.DELETED)
+    stranger = Client()
+    stranger.force_login(colleague)
+    mine, others, part = (
+        client.get(url("thread", thread)),
+        stranger.get(url("thread", thread)),
+        client.get(url("thread", thread), headers=HTMX),
+    )
+    assert {mine.status_code, others.status_code, part.status_code} == {404}
+    assert page_of(mine).select_one(f"form[action='{url('shelf', thread)}'] button[value=listed]")
+    for response in (others, part):
+        assert "Vertraulich?" not in response.text
+        assert url("shelf", thread) not in response.text
+
+
 # --- the list ---
 
 

@@ -419,6 +419,22 @@ def test_going_back_shows_what_has_come_since(page_either: Page) -> None:
     expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
 
 
+def test_going_back_to_what_was_deleted_offers_to_bring_it_back(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page, thread = page_either, finished("Was gilt?")
+    page.goto("/threads/")
+    page.locator("main .threads-title").click()
+    page.locator(".thread-menu summary").click()
+    page.locator(".thread-menu").get_by_role("button", name="Löschen", exact=True).click()
+    expect(page.get_by_role("button", name="Rückgängig")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="Wiederherstellen").click()
+    expect(page.locator("article[data-role=user]")).to_contain_text("Was gilt?")
+    thread.refresh_from_db()
+    assert thread.shelf == Shelf.LISTED
+
+
 # --- screen readers ---
 
 # What a live region tells, by the rules of ARIA: what is added below the nearest aria-live that is not "off".

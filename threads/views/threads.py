@@ -1,9 +1,12 @@
 """One's conversations: the list, and what one does with a conversation as a whole."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -32,6 +35,23 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
         return render(request, "threads/_threads.html", context)
     context = {"page": page, "before": before, "undo_days": UNDO_DAYS}
     return render(request, "threads/threads.html", context)
+
+
+def or_deleted(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever goes back to a page of hers that she has deleted is offered to bring it back."""
+
+    @wraps(page)
+    def page_or_deleted(request: Request, thread_id: UUID) -> HttpResponse:
+        try:
+            return page(request, thread_id)
+        except Http404:
+            deleted = Thread.objects.kept_for(request.user).on(Shelf.DELETED).filter(pk=thread_id).first()
+            if request.htmx or deleted is None or deleted.deleted_at is None:
+                raise
+            context = {"deleted": deleted, "until": deleted.deleted_at + timedelta(days=UNDO_DAYS)}
+            return render(request, "threads/deleted.html", context, status=404)
+
+    return page_or_deleted
 
 
 @require_safe
