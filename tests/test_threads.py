@@ -141,18 +141,19 @@ def test_side_bar_shows_where_one_is(client: Client, start: Start) -> None:
     assert page.select_one(f"#entry-{other.pk}")
 
 
-def test_side_bar_shows_where_one_is_in_what_it_loads_later(
+def test_side_bar_shows_where_one_is_once_if_that_would_come_later(
     client: Client, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("threads.listing.PER_PAGE", 1)
     thread, _ = start("Hier?"), start("Neuer?")
-    more = page_of(client.get(url("thread", thread.pk))).select_one("#side-bar-more a")
+    page = page_of(client.get(url("thread", thread.pk)))
+    current = page.select_one(f".side-bar h2 + ol > #entry-{thread.pk}:first-child [aria-current=page]")
+    assert current
+    assert page.select_one(".side-bar h2").get_text() == "Diese Unterhaltung"  # type: ignore[union-attr]
+    more = page.select_one("#side-bar-more a")
     assert more
     headers: Any = HTMX | {"HX-Target": "side-bar-more"}
-    entry = page_of(client.get(str(more["hx-get"]), headers=headers)).select_one(f"#entry-{thread.pk}")
-    assert entry
-    assert "hx-get" not in entry.attrs
-    assert entry.select_one("[aria-current=page]")
+    assert not page_of(client.get(str(more["hx-get"]), headers=headers)).select(f"#entry-{thread.pk}")
 
 
 # --- shelves ---

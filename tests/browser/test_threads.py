@@ -232,6 +232,26 @@ def test_side_bar_that_asks_is_quiet_about_what_fails(
     expect(notices).to_have_text("Nicht gesendet")
 
 
+def test_side_bar_stays_where_it_was_and_shows_where_one_is(
+    open_browser: Open, asker: User, many: list[Thread]
+) -> None:
+    page = open_browser(asker, viewport={"width": 1440, "height": 500})
+    page.goto("/")
+    page.locator(f"#entry-{many[20].pk}").scroll_into_view_if_needed()
+    scrolled = "document.querySelector('.side-bar-list').scrollTop"
+    before = page.evaluate(scrolled)
+    page.locator(f"#entry-{many[20].pk} a").click()
+    current = page.locator(".side-bar [aria-current]")
+    expect(current).to_have_text("Frage 21")
+    assert before
+    assert page.evaluate(scrolled) == before
+    page.locator(".side-bar .more").scroll_into_view_if_needed()
+    page.locator(f"#entry-{many[50].pk} a").click()
+    expect(current).to_have_text("Frage 51")
+    expect(current).to_be_in_viewport()
+    expect(page.locator(".side-bar .threads-group").first).to_be_in_viewport()
+
+
 # --- long conversations ---
 
 

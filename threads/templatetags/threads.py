@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from threads import failures, listing
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
-from threads.models import Message, Source
+from threads.models import Message, Source, Thread
 from threads.rendering import Reference, RenderedAnswer, render_passage, render_text
 from threads.rendering import render_answer as rendered_answer
 from threads.search import Passage
@@ -42,6 +42,11 @@ def undo_of(tag: str) -> dict[str, str] | None:
     """What a message offers to take back: where to post, and what."""
     undo = listing.undo_of(tag)
     return {"url": reverse("threads:shelf", args=[undo[0]]), "to": undo[1]} if undo else None
+
+
+@register.filter
+def shows(page: listing.Page, thread: Thread) -> bool:
+    return page.shows(thread)
 
 
 @register.filter

@@ -28,10 +28,11 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
     before = None
     if form.is_valid() and form.cleaned_data["before"]:
         before = get_object_or_404(kept, pk=form.cleaned_data["before"])
-    page = listing.page_of(kept, Shelf(shelf), before)
+    here_id = form.cleaned_data.get("here")  # stands on top of the side bar that was not to show it yet
+    page = listing.page_of(kept.exclude(pk=here_id) if here_id else kept, Shelf(shelf), before)
     if request.htmx:
         in_side_bar = request.htmx.target == SIDE_BAR_MORE
-        context = {"page": page, "in_side_bar": in_side_bar, "here_id": form.cleaned_data.get("here")}
+        context = {"page": page, "in_side_bar": in_side_bar, "here_id": here_id}
         return render(request, "threads/_threads.html", context)
     context = {"page": page, "before": before, "undo_days": UNDO_DAYS}
     return render(request, "threads/threads.html", context)
