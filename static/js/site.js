@@ -1,6 +1,7 @@
 import "./anew.js";
 import "./announce.js";
 import "./back.js";
+import "./catch_up.js";
 import "./citation.js";
 import "./composer.js";
 import "./copy.js";

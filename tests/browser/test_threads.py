@@ -13,6 +13,7 @@ from tests.browser.test_accessibility import both, page_in, violations  # noqa: 
 from tests.browser.test_chat import QUESTION, answers, ask
 from tests.conftest import PASSWORD, answer_of
 from tests.test_threads import long_thread
+from threads import answering
 from threads.models import Message, Role, Shelf, State, Thread, User
 
 pytestmark = pytest.mark.usefixtures("sandbox", "assistant")
@@ -453,6 +454,46 @@ def test_going_back_to_what_was_deleted_offers_to_bring_it_back(
     expect(page.locator("article[data-role=user]")).to_contain_text("Was gilt?")
     thread.refresh_from_db()
     assert thread.shelf == Shelf.LISTED
+
+
+RETURN_TO_THE_TAB = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+def test_who_returns_to_a_tab_sees_what_was_asked_elsewhere(
+    page: Page, finished: Callable[[str], Thread], request: pytest.FixtureRequest
+) -> None:
+    elsewhere = request.getfixturevalue("ask")  # the name is that of what the page does
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    page.evaluate(LISTEN)
+    with page.expect_response(re.compile("after=")):
+        page.evaluate(RETURN_TO_THE_TAB)
+    expect(page.locator("#catch-up:not(.htmx-request)")).to_be_attached()
+    for number in (2, 3):
+        elsewhere(thread, f"Frage {number}?")
+        page.evaluate(RETURN_TO_THE_TAB)
+        expect(answers(page)).to_have_count(number)
+        expect(answers(page).last).to_have_attribute("data-state", "done")
+    expect(page.locator("article[data-role=user]")).to_have_text(
+        [re.compile("Was gilt"), re.compile("Frage 2"), re.compile("Frage 3")]
+    )
+    told: list[str] = page.evaluate("window.told")
+    assert sum("Frage 2?" in text for text in told) == 1
+    thread.refresh_from_db()
+    assert not thread.is_unread
+
+
+def test_question_put_anew_elsewhere_takes_the_place_of_the_former_one(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    question = thread.messages.get(role=Role.USER)
+    answering.ask_anew(question, "Was gilt heute?", uuid.uuid4())
+    page.evaluate(RETURN_TO_THE_TAB)
+    expect(page.locator("article[data-role=user]")).to_have_text([re.compile("Was gilt heute")])
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(answers(page)).to_have_count(1)
 
 
 # --- screen readers ---
