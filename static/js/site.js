@@ -16,6 +16,7 @@ import "./place.js";
 import "./precondition.js";
 import "./print.js";
 import "./scroll.js";
+import "./search.js";
 import "./shortcuts.js";
 import "./side_bar.js";
 import "./tables.js";
