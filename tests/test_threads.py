@@ -58,6 +58,28 @@ def numbers(page: BeautifulSoup) -> list[int]:
     return [int(str(tag["data-number"])) for tag in page.select("article[data-number]")]
 
 
+# --- what was deleted ---
+
+
+def test_deleted_conversation_is_offered_to_its_owner_alone(
+    client: Client, start: Start, colleague: User
+) -> None:
+    thread = start("Vertraulich?")
+    thread.move(Shelf.DELETED)
+    stranger = Client()
+    stranger.force_login(colleague)
+    mine, others, part = (
+        client.get(url("thread", thread)),
+        stranger.get(url("thread", thread)),
+        client.get(url("thread", thread), headers=HTMX),
+    )
+    assert {mine.status_code, others.status_code, part.status_code} == {404}
+    assert page_of(mine).select_one(f"form[action='{url('shelf', thread)}'] button[value=listed]")
+    for response in (others, part):
+        assert "Vertraulich?" not in response.text
+        assert url("shelf", thread) not in response.text
+
+
 # --- the list ---
 
 
@@ -142,18 +164,19 @@ def test_side_bar_shows_where_one_is(client: Client, start: Start) -> None:
     assert page.select_one(f"#entry-{other.pk}")
 
 
-def test_side_bar_shows_where_one_is_in_what_it_loads_later(
+def test_side_bar_shows_where_one_is_once_if_that_would_come_later(
     client: Client, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("threads.listing.PER_PAGE", 1)
     thread, _ = start("Hier?"), start("Neuer?")
-    more = page_of(client.get(url("thread", thread.pk))).select_one("#side-bar-more a")
+    page = page_of(client.get(url("thread", thread.pk)))
+    current = page.select_one(f".side-bar .threads-group + ol > #entry-{thread.pk}:first-child [aria-current=page]")
+    assert current
+    assert page.select_one(".side-bar .threads-group").get_text() == "Diese Unterhaltung"  # type: ignore[union-attr]
+    more = page.select_one("#side-bar-more a")
     assert more
     headers: Any = HTMX | {"HX-Target": "side-bar-more"}
-    entry = page_of(client.get(str(more["hx-get"]), headers=headers)).select_one(f"#entry-{thread.pk}")
-    assert entry
-    assert "hx-get" not in entry.attrs
-    assert entry.select_one("[aria-current=page]")
+    assert not page_of(client.get(str(more["hx-get"]), headers=headers)).select(f"#entry-{thread.pk}")
 
 
 # --- shelves ---

@@ -173,7 +173,7 @@ def test_question_that_is_no_longer_the_last_keeps_its_text(
     response = client.post(url("versions", question.pk), sent("Nicht verlieren"), headers=headers)
     page = page_of(response)
     assert response.status_code == 422
-    assert "Nur die letzte Frage" in page.get_text()
+    assert "inzwischen weitergefragt" in page.get_text()
     assert "Nicht verlieren" in page.get_text()
 
 

@@ -44,6 +44,9 @@ class Page:
     def recent(self) -> list[Thread]:
         return [thread for group in self.groups for thread in group.threads][:RECENT]
 
+    def shows(self, thread: Thread) -> bool:
+        return any(thread in group.threads for group in self.groups)
+
     @property
     def is_empty(self) -> bool:
         return not self.groups

@@ -1,7 +1,8 @@
 // What is typed survives reloads and other pages, in this tab alone: until it is sent or given up, or one signs out.
 
 const FIELDS = ":is(#composer, .edit) [name=content]";
-const keyOf = ({ form }) => `draft ${document.documentElement.dataset.user} ${form.getAttribute("action")}`;
+const keyAt = (action) => `draft ${document.documentElement.dataset.user} ${action}`;
+const keyOf = ({ form }) => keyAt(form.getAttribute("action"));
 const drop = (field) => field && sessionStorage.removeItem(keyOf(field));
 
 function keep(field) {
@@ -28,7 +29,14 @@ document.addEventListener("input", ({ target }) => {
 });
 
 document.addEventListener("click", ({ target }) => {
-  if (target.closest?.(".edit [data-escape]")) drop(target.closest("form").elements.content);
+  const link = target.closest?.(".edit :is([data-escape], [data-carry])");
+  if (!link) return;
+  const { content } = link.closest("form").elements;
+  drop(content);
+  if (!link.matches("[data-carry]")) return;
+  const composer = keyAt(link.getAttribute("href")); // as its form's action
+  const texts = [sessionStorage.getItem(composer), content.value];
+  sessionStorage.setItem(composer, texts.filter(Boolean).join("\n\n"));
 });
 
 document.addEventListener("htmx:afterRequest", ({ detail: { xhr, requestConfig: { elt } } }) => {

@@ -8,7 +8,7 @@ const earlier = () => document.getElementById("earlier");
 let stays;
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target?.id === "log") {
+  if (event.detail.requestConfig?.elt.matches("#composer")) {
     lastQuestion()?.scrollIntoView({ block: "start", behavior: calm.matches ? "instant" : "smooth" });
   }
 });

@@ -1,8 +1,14 @@
 // The side bar shows where one is, and tells the page when an answer came elsewhere.
 
 const here = () => document.querySelector(".side-bar [aria-current]");
+const list = document.querySelector(".side-bar-list");
 
-here()?.scrollIntoView({ block: "nearest" });
+if (list) {
+  list.scrollTop = sessionStorage.getItem("side-bar");
+  if (here()?.closest("[data-group=here]")) list.scrollTop = 0;
+  else here()?.scrollIntoView({ block: "nearest" });
+  addEventListener("pagehide", () => sessionStorage.setItem("side-bar", list.scrollTop));
+}
 
 document.addEventListener("htmx:afterSwap", (event) => {
   const entry = document.getElementById(event.detail.requestConfig.elt.id);

@@ -1,6 +1,7 @@
 import "./anew.js";
 import "./announce.js";
 import "./back.js";
+import "./catch_up.js";
 import "./citation.js";
 import "./composer.js";
 import "./copy.js";
@@ -15,6 +16,7 @@ import "./place.js";
 import "./precondition.js";
 import "./print.js";
 import "./scroll.js";
+import "./search.js";
 import "./shortcuts.js";
 import "./side_bar.js";
 import "./tables.js";

@@ -70,7 +70,8 @@ def test_results_are_swapped_in_and_the_address_can_be_shared(
     expect(page.get_by_role("searchbox")).to_be_focused()
     assert page.evaluate("window.same")
     address = page.url
-    assert "q=K%C3%BCndigung" in address
+    assert address.endswith("/search/?q=K%C3%BCndigung")
+    expect(page).to_have_title(re.compile("^Kündigung · Suche · "))
     page.goto("about:blank")
     page.goto(address)
     expect(page.locator(".hit")).to_have_count(HITS_PER_PAGE)

@@ -13,6 +13,7 @@ from tests.browser.test_accessibility import both, page_in, violations  # noqa: 
 from tests.browser.test_chat import QUESTION, answers, ask
 from tests.conftest import PASSWORD, answer_of
 from tests.test_threads import long_thread
+from threads import answering
 from threads.models import Message, Role, Shelf, State, Thread, User
 
 pytestmark = pytest.mark.usefixtures("sandbox", "assistant")
@@ -235,6 +236,26 @@ def test_side_bar_that_asks_is_quiet_about_what_fails(
     expect(notices).to_have_text("Nicht gesendet")
 
 
+def test_side_bar_stays_where_it_was_and_shows_where_one_is(
+    open_browser: Open, asker: User, many: list[Thread]
+) -> None:
+    page = open_browser(asker, viewport={"width": 1440, "height": 500})
+    page.goto("/")
+    page.locator(f"#entry-{many[20].pk}").scroll_into_view_if_needed()
+    scrolled = "document.querySelector('.side-bar-list').scrollTop"
+    before = page.evaluate(scrolled)
+    page.locator(f"#entry-{many[20].pk} a").click()
+    current = page.locator(".side-bar [aria-current]")
+    expect(current).to_have_text("Frage 21")
+    assert before
+    assert page.evaluate(scrolled) == before
+    page.locator(".side-bar .more").scroll_into_view_if_needed()
+    page.locator(f"#entry-{many[50].pk} a").click()
+    expect(current).to_have_text("Frage 51")
+    expect(current).to_be_in_viewport()
+    expect(page.locator(".side-bar .threads-group").first).to_be_in_viewport()
+
+
 # --- long conversations ---
 
 
@@ -431,6 +452,62 @@ def test_going_back_shows_what_has_come_since(page_either: Page) -> None:
     page.go_back()
     expect(answers(page)).to_have_count(2)
     expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
+
+
+def test_going_back_to_what_was_deleted_offers_to_bring_it_back(
+    page_either: Page, finished: Callable[[str], Thread]
+) -> None:
+    page, thread = page_either, finished("Was gilt?")
+    page.goto("/threads/")
+    page.locator("main .threads-title").click()
+    page.locator(".thread-menu summary").click()
+    page.locator(".thread-menu").get_by_role("button", name="Löschen", exact=True).click()
+    expect(page.get_by_role("button", name="Rückgängig")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="Wiederherstellen").click()
+    expect(page.locator("article[data-role=user]")).to_contain_text("Was gilt?")
+    thread.refresh_from_db()
+    assert thread.shelf == Shelf.LISTED
+
+
+RETURN_TO_THE_TAB = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+def test_who_returns_to_a_tab_sees_what_was_asked_elsewhere(
+    page: Page, finished: Callable[[str], Thread], request: pytest.FixtureRequest
+) -> None:
+    elsewhere = request.getfixturevalue("ask")  # the name is that of what the page does
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    page.evaluate(LISTEN)
+    with page.expect_response(re.compile("after=")):
+        page.evaluate(RETURN_TO_THE_TAB)
+    expect(page.locator("#catch-up:not(.htmx-request)")).to_be_attached()
+    for number in (2, 3):
+        elsewhere(thread, f"Frage {number}?")
+        page.evaluate(RETURN_TO_THE_TAB)
+        expect(answers(page)).to_have_count(number)
+        expect(answers(page).last).to_have_attribute("data-state", "done")
+    expect(page.locator("article[data-role=user]")).to_have_text(
+        [re.compile("Was gilt"), re.compile("Frage 2"), re.compile("Frage 3")]
+    )
+    told: list[str] = page.evaluate("window.told")
+    assert sum("Frage 2?" in text for text in told) == 1
+    thread.refresh_from_db()
+    assert not thread.is_unread
+
+
+def test_question_put_anew_elsewhere_takes_the_place_of_the_former_one(
+    page: Page, finished: Callable[[str], Thread]
+) -> None:
+    thread = finished("Was gilt?")
+    page.goto(f"/threads/{thread.pk}/")
+    question = thread.messages.get(role=Role.USER)
+    answering.ask_anew(question, "Was gilt heute?", uuid.uuid4())
+    page.evaluate(RETURN_TO_THE_TAB)
+    expect(page.locator("article[data-role=user]")).to_have_text([re.compile("Was gilt heute")])
+    expect(answers(page)).to_have_attribute("data-state", "done")
+    expect(answers(page)).to_have_count(1)
 
 
 # --- screen readers ---

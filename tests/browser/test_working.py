@@ -247,7 +247,19 @@ def test_asking_again_that_is_refused_says_why_at_the_question(
     tools = opened(page, thread)
     ask(thread, "In einem anderen Tab").stop_if_waiting()
     tools.get_by_role("button", name="Frage wiederholen").click()
-    expect(page.locator("#edit-errors")).to_contain_text("Nur die letzte Frage")
+    expect(page.locator("#edit-errors")).to_contain_text("inzwischen weitergefragt")
+
+
+def test_edit_that_came_too_late_goes_along_to_where_one_asks_now(
+    page: Page, thread: Thread, ask: Callable[..., Message]
+) -> None:
+    opened(page, thread).get_by_role("link", name="Frage ändern").click()
+    ask(thread, "In einem anderen Tab").stop_if_waiting()
+    page.get_by_label("Frage ändern").fill("Nicht verlieren")
+    page.get_by_label("Frage ändern").press("Enter")
+    page.get_by_role("link", name="Jetzigen Stand anzeigen").click()
+    expect(questions(page)).to_have_count(2)
+    expect(page.get_by_role("textbox", name="Ihre Frage")).to_have_value("Nicht verlieren")
 
 
 def test_only_the_last_question_can_be_asked_anew(page: Page, thread: Thread) -> None:

@@ -10,10 +10,10 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from threads import failures, undo
+from threads import failures, listing, undo
 from threads.answering import line
 from threads.answering.waking import Shown, wait_token
-from threads.models import Message, Source
+from threads.models import Message, Source, Thread
 from threads.rendering import Reference, RenderedAnswer, render_passage, render_text
 from threads.rendering import render_answer as rendered_answer
 from threads.search import Passage
@@ -45,6 +45,11 @@ def undo_of(tag: str) -> dict[str, str] | None:
         return None
     thread_id, shelf = way_back
     return {"url": reverse("threads:shelf", args=[thread_id]), "to": shelf}
+
+
+@register.filter
+def shows(page: listing.Page, thread: Thread) -> bool:
+    return page.shows(thread)
 
 
 @register.filter

@@ -52,6 +52,8 @@ def thread(request: Request, thread_id: UUID) -> HttpResponse:
     part = {name: get_object_or_404(visible, pk=pk) for name, pk in asked_for.items()}
     window = windows.window(thread.messages.current().for_display(), **part)
     if request.htmx:
+        if not window.has_later:  # what had come while she was elsewhere
+            thread.see()
         return render(request, "threads/_window.html", {"thread": thread, "window": window, **asked_for})
     if request.method == "GET":
         thread.see()

@@ -1,9 +1,12 @@
 """One's conversations: the list, and what one does with a conversation as a whole."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -26,13 +29,31 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
     before = None
     if form.is_valid() and form.cleaned_data["before"]:
         before = get_object_or_404(kept, pk=form.cleaned_data["before"])
-    page = listing.page_of(kept, Shelf(shelf), before)
+    here_id = form.cleaned_data.get("here")  # stands on top of the side bar that was not to show it yet
+    page = listing.page_of(kept.exclude(pk=here_id) if here_id else kept, Shelf(shelf), before)
     if request.htmx:
         in_side_bar = request.htmx.target == SIDE_BAR_MORE
-        context = {"page": page, "in_side_bar": in_side_bar, "here_id": form.cleaned_data.get("here")}
+        context = {"page": page, "in_side_bar": in_side_bar, "here_id": here_id}
         return render(request, "threads/_threads.html", context)
     context = {"page": page, "before": before, "undo_days": UNDO_DAYS}
     return render(request, "threads/threads.html", context)
+
+
+def or_deleted(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever goes back to a page of hers that she has deleted is offered to bring it back."""
+
+    @wraps(page)
+    def page_or_deleted(request: Request, thread_id: UUID) -> HttpResponse:
+        try:
+            return page(request, thread_id)
+        except Http404:
+            deleted = Thread.objects.kept_for(request.user).on(Shelf.DELETED).filter(pk=thread_id).first()
+            if request.htmx or deleted is None or deleted.deleted_at is None:
+                raise
+            context = {"deleted": deleted, "until": deleted.deleted_at + timedelta(days=UNDO_DAYS)}
+            return render(request, "threads/deleted.html", context, status=404)
+
+    return page_or_deleted
 
 
 @require_safe

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
@@ -41,23 +42,30 @@ def versions(request: Request, message_id: UUID) -> HttpResponse:
     return _edited(request, question, form, status=422)
 
 
-def _not_the_last() -> str:
-    return gettext(
-        "Only the last question of a conversation can be put anew, and only when none is waiting for its answer."
-    )
+def _not_the_last() -> ValidationError:
+    """What was shown as the last question is so no longer: asked on was in another tab."""
+    return ValidationError(gettext("This conversation has gone on in the meantime."), code="outdated")
 
 
 def _edited(request: Request, question: Message, form: QuestionForm, status: int = 200) -> HttpResponse:
     """In the place of the question, also where a button under its answer was pressed."""
+    is_outdated = form.has_error("content", "outdated")
     if not request.htmx:
         context = {
             "question": question,
             "thread": question.thread,
             "form": form,
             "place": windows.place_of(question),
+            "is_outdated": is_outdated,
         }
         return render(request, "threads/versions.html", context, status=status)
-    context = {"message": question, "form": form, "place": windows.place_of(question), "is_in_place": True}
+    context = {
+        "message": question,
+        "form": form,
+        "place": windows.place_of(question),
+        "is_in_place": True,
+        "is_outdated": is_outdated,
+    }
     response = render(request, "threads/_editing.html", context, status=status)
     return reswap(retarget(response, f"#message-{question.pk}"), "outerHTML")
 
