@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import reswap, retarget
 
-from threads import answering
+from threads import answering, windows
 from threads.forms import QuestionForm
 from threads.models import Message, Role
 from threads.views.chat import exchange_of, for_display, place_of
@@ -42,7 +42,8 @@ def versions(request: Request, message_id: UUID) -> HttpResponse:
 
 def _not_the_last() -> str:
     return gettext(
-        "Only the last question of a conversation can be put anew, and only when none is waiting for its answer."
+        "Only the last question of a conversation can be edited or asked again, "
+        "and only when none is waiting for its answer."
     )
 
 
@@ -51,6 +52,7 @@ def _edited(request: Request, question: Message, form: QuestionForm, status: int
     if not request.htmx:
         context = {"question": question, "thread": question.thread, "form": form, "place": place_of(question)}
         return render(request, "threads/versions.html", context, status=status)
+    windows.count_questions(question.thread.messages.current(), [question])
     context = {"message": question, "form": form, "place": place_of(question), "is_in_place": True}
     response = render(request, "threads/_editing.html", context, status=status)
     return reswap(retarget(response, f"#message-{question.pk}"), "outerHTML")
