@@ -107,6 +107,12 @@ def test_each_conversation_stands_on_one_shelf(client: Client, start: Start) -> 
 
 
 @pytest.mark.parametrize("name", ["threads", "archived", "deleted"])
+def test_conversations_are_where_one_is_on_each_of_their_lists(client: Client, name: str) -> None:
+    current = page_of(client.get(url(name))).select(".site-nav [aria-current=page]")
+    assert [tag.get_text() for tag in current] == ["Unterhaltungen"]
+
+
+@pytest.mark.parametrize("name", ["threads", "archived", "deleted"])
 def test_empty_shelf_explains_itself(client: Client, name: str) -> None:
     assert page_of(client.get(url(name))).select_one("main .empty")
 
