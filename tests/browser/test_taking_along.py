@@ -144,7 +144,7 @@ def test_printed_sources_have_their_numbers_on_the_sheet(page: Page, thread: Thr
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"/threads/{thread.pk}/print/")
     for media in ("screen", "print"):
-        page.emulate_media(media=media)  # type: ignore[arg-type]
+        page.emulate_media(media=media)
         sheet = page.locator("#main").bounding_box()
         number = page.locator(".print-source .source-number").first.bounding_box()
         name = page.locator(".print-source-name").first.bounding_box()
