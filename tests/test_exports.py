@@ -25,7 +25,7 @@ Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 
 OF_THREADS = ("thread_print", "thread_markdown", "thread_json")
-OF_MESSAGES = ("message_print", "message_markdown", "message_json", "message_text")
+OF_MESSAGES = ("message_print", "message_markdown", "message_json", "message_text", "message_html")
 NOTICE = "Das ist\nkein Rat."
 ANSWER = "# Frist\n\n- **zwei** Wochen\n- `§ 622`\n\n> Abs. 3\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 AT = datetime(2026, 3, 5, 13, 3, tzinfo=UTC)
@@ -187,7 +187,7 @@ def test_everything_is_in_each_of_them(client: Client, thread: Thread) -> None:
     paths += [url(name, message.pk) for name in OF_MESSAGES for message in thread.messages.all()]
     for path in paths:
         text = client.get(path).content.decode()
-        if path.endswith((".json", "/")):
+        if path.endswith((".json", ".html", "/")):
             text = text.replace("\\n", "\n").replace("&amp;", "&")
         for part in (
             *("Bürgerliches Gesetzbuch (BGB)", "§ 622 Abs. 3 BGB:", "Powered by Haufe", "Arbeitsrecht"),
@@ -197,7 +197,7 @@ def test_everything_is_in_each_of_them(client: Client, thread: Thread) -> None:
             assert part in text, (path, part)
         assert "5. März 2026 14:03" in text or "2026-03-05T14:03:00+01:00" in text, path
         assert "Von einer KI erzeugt" in text or DIGITAL_SOURCE_TYPE in text, path
-        if not path.endswith(".txt"):
+        if not path.endswith((".txt", ".html")):
             assert "Welche Frist gilt?" in text, path
             assert DIGITAL_SOURCE_TYPE in text, path
 
@@ -323,6 +323,16 @@ def test_source_without_a_name_or_document_has_a_number(start: Start) -> None:
     item: Any = body_of(markdown_of(thread)).select_one("ol > li")
     assert "Quelle 1" in item.get_text()
     assert item.a is None
+
+
+@pytest.mark.parametrize("evil", HOSTILE)
+def test_hostile_text_is_text_where_it_is_pasted(client: Client, start: Start, evil: str) -> None:
+    thread = start("eins")
+    source = Source(content=evil, document_title=evil, section=evil)
+    answer_of(thread).finish(content=evil, legal_notice=evil, sources=[source])
+    piece = BeautifulSoup(client.get(url("message_html", answer_of(thread).pk)).content, "html.parser")
+    assert not piece.select("script, img, iframe, style")
+    assert len(piece.select("body, div")) == 1
 
 
 def test_language_is_the_readers(client: Client, thread: Thread) -> None:

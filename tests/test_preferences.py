@@ -178,7 +178,7 @@ def test_sheet_leads_to_where_shortcuts_are_turned_off(client: Client, asker: Us
     assert page.select_one(f'main a[href="{PAGE}"]')
     assert "lassen sich abschalten" in page.get_text()
     asker.prefer(has_shortcuts=False)
-    assert "haben die einzelnen Tasten abgeschaltet" in client.get(reverse("threads:shortcuts")).text
+    assert "haben die Tastenkürzel abgeschaltet" in client.get(reverse("threads:shortcuts")).text
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/nowhere/", "/threads/"])
@@ -212,3 +212,19 @@ def test_barriers_are_told_to_the_operator(settings: Settings, contact: str, hre
 
 def test_without_a_contact_the_administrators_are_named() -> None:
     assert "an die Administration" in Client().get(reverse("threads:accessibility")).text
+
+
+def test_choice_that_was_refused_is_told_with_its_group(client: Client) -> None:
+    page = page_of(client.post(PAGE, PREFERENCES | {"theme": "pink"}))
+    group: Any = page.select_one("fieldset[aria-describedby]")
+    assert group.legend.get_text() == "Farbschema"
+    assert "pink" in page.find(id=group["aria-describedby"]).get_text()  # type: ignore[union-attr]
+    assert not page.select("fieldset[aria-invalid]")
+
+
+@pytest.mark.parametrize("name", ["shortcuts", "preferences"])
+def test_what_needs_scripts_says_so(client: Client, name: str) -> None:
+    page = page_of(client.get(reverse(f"threads:{name}")))
+    notes = [note.get_text() for note in page.select("main noscript")]
+    assert len(notes) == (1 if name == "shortcuts" else 2)
+    assert all("JavaScript" in note for note in notes)

@@ -152,6 +152,12 @@ def test_each_conversation_stands_on_one_shelf(client: Client, start: Start) -> 
 
 
 @pytest.mark.parametrize("name", ["threads", "archived", "deleted"])
+def test_conversations_are_where_one_is_on_each_of_their_lists(client: Client, name: str) -> None:
+    current = page_of(client.get(url(name))).select(".site-nav [aria-current=page]")
+    assert [tag.get_text() for tag in current] == ["Unterhaltungen"]
+
+
+@pytest.mark.parametrize("name", ["threads", "archived", "deleted"])
 def test_empty_shelf_explains_itself(client: Client, name: str) -> None:
     assert page_of(client.get(url(name))).select_one("main .empty")
 
@@ -170,7 +176,9 @@ def test_side_bar_shows_where_one_is_once_if_that_would_come_later(
     monkeypatch.setattr("threads.listing.PER_PAGE", 1)
     thread, _ = start("Hier?"), start("Neuer?")
     page = page_of(client.get(url("thread", thread.pk)))
-    current = page.select_one(f".side-bar .threads-group + ol > #entry-{thread.pk}:first-child [aria-current=page]")
+    current = page.select_one(
+        f".side-bar .threads-group + ol > #entry-{thread.pk}:first-child [aria-current=page]"
+    )
     assert current
     assert page.select_one(".side-bar .threads-group").get_text() == "Diese Unterhaltung"  # type: ignore[union-attr]
     more = page.select_one("#side-bar-more a")

@@ -71,6 +71,14 @@ _FOR_ADMINS: dict[str, Promise] = {
 KNOWN_CODES = frozenset(_REASONS)
 
 
+# What another wording helps against; the same one would be refused again.
+_OF_THE_WORDING = frozenset({"content_filter_error"})
+
+
+def is_of_the_wording(error_code: str) -> bool:
+    return error_code in _OF_THE_WORDING
+
+
 def reason(error_code: str) -> Promise:
     """One or two sentences: what happened, what to do."""
     return _REASONS.get(error_code, _UNKNOWN)

@@ -41,6 +41,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.md", exports.message_markdown, name="message_markdown"),
     path("messages/<uuid:message_id>/export.json", exports.message_json, name="message_json"),
     path("messages/<uuid:message_id>/export.txt", exports.message_text, name="message_text"),
+    path("messages/<uuid:message_id>/export.html", exports.message_html, name="message_html"),
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
     path("notice/", account.notice, name="notice"),

@@ -1,11 +1,21 @@
 // Copies what a link leads to, or its address, and says so where the reader is. Without a clipboard, it stays a link.
 
-const plain = (text) => new Blob([text], { type: "text/plain" });
+const PLAIN = "text/plain";
+const HTML = "text/html";
 
-async function fetched(url) {
+async function fetched(url, type) {
   const response = await fetch(url, { redirect: "error" }); // who is signed out is sent elsewhere
   if (!response.ok) throw new Error(response.status);
-  return plain(await response.text());
+  return new Blob([await response.text()], { type });
+}
+
+// Promises, not texts: browsers want to be asked within the click.
+function copied({ href, dataset: { copy, copyHtml } }) {
+  if (copy) return { [PLAIN]: Promise.resolve(new Blob([href], { type: PLAIN })) };
+  const plain = { [PLAIN]: fetched(href, PLAIN) };
+  const all = copyHtml ? { ...plain, [HTML]: fetched(copyHtml, HTML) } : plain;
+  for (const promise of Object.values(all)) promise.catch(() => {}); // one that failed is enough
+  return all;
 }
 
 document.addEventListener("click", async (event) => {
@@ -14,10 +24,11 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   const status = link.closest(".tools").querySelector(".tools-said");
   status.textContent = "";
-  // The promise, not the text: browsers want to be asked within the click.
-  const text = link.dataset.copy ? Promise.resolve(plain(link.href)) : fetched(link.href);
+  const menu = link.closest("[data-menu]");
+  menu?.removeAttribute("open");
+  menu?.querySelector("summary").focus();
   try {
-    await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
+    await navigator.clipboard.write([new ClipboardItem(copied(link))]);
     status.textContent = status.dataset.copied;
   } catch {
     status.textContent = status.dataset.failed;

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_accessibility import both, page_in, violations
 from tests.browser.test_chat import QUESTION, answers
 from tests.conftest import answer_of
-from threads.models import Message, Thread, User
+from threads.models import Connection, Message, Thread, User
 
 __all__ = ["page_in"]  # a fixture, for `both`
 
@@ -113,6 +113,52 @@ def test_conversation_itself_prints_decently(
     )
     assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
     assert sheets(page.pdf()) >= 1
+
+
+WIDE = "| " + " | ".join(f"Spalte {n} Kündigungsfristen" for n in range(14)) + " |\n" + "|-" * 14 + "|\n"
+
+
+@pytest.mark.parametrize("path", ["threads/{}/", "threads/{}/print/"])
+def test_all_columns_of_a_table_are_on_paper(page: Page, thread: Thread, path: str) -> None:
+    opened(page, thread)
+    Message.objects.filter(pk=answer_of(thread).pk).update(content=WIDE + "| Zwei Wochen " * 14 + "|")
+    page.set_viewport_size({"width": 640, "height": 900})
+    page.goto(f"/{path.format(thread.pk)}")
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        """[...document.querySelectorAll("th, td")].filter((cell) => {
+          const text = document.createRange();
+          text.selectNodeContents(cell);
+          const { left, right } = text.getBoundingClientRect();
+          return left < 0 || right > innerWidth || cell.scrollWidth > cell.clientWidth;
+        }).length"""
+    )
+    expect(page.locator("th, td")).to_have_count(28)
+    assert cut == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_printed_sources_have_their_numbers_on_the_sheet(page: Page, thread: Thread, width: int) -> None:
+    opened(page, thread)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/threads/{thread.pk}/print/")
+    for media in ("screen", "print"):
+        page.emulate_media(media=media)
+        sheet = page.locator("#main").bounding_box()
+        number = page.locator(".print-source .source-number").first.bounding_box()
+        name = page.locator(".print-source-name").first.bounding_box()
+        assert sheet and number and name  # noqa: PT018
+        assert number["x"] >= max(sheet["x"], 0)
+        assert number["x"] + number["width"] <= name["x"] + 1
+        assert abs(number["y"] - name["y"]) < 2
+
+
+def test_samples_are_marked_on_paper(page: Page, thread: Thread) -> None:
+    Connection.objects.update(is_sandbox=True)
+    opened(page, thread)
+    page.emulate_media(media="print")
+    expect(page.locator(".banner")).to_be_visible()
 
 
 def test_sources_are_open_on_paper_and_closed_again_afterwards(page: Page, thread: Thread) -> None:

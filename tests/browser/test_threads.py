@@ -95,6 +95,10 @@ def test_escape_gives_up_renaming_and_focus_stays_near(page: Page, finished: Cal
     page.locator(".thread-rename").click()
     field = page.get_by_label("Titel")
     expect(field).to_be_focused()
+    page.wait_for_function("getSelection().toString() === 'Was gilt?'")
+    assert field.evaluate("e => getComputedStyle(e).color") == page.locator("body").evaluate(
+        "e => getComputedStyle(e).color"
+    )
     field.fill("Anders")
     field.press("Escape")
     expect(page.locator(".thread-head h1")).to_have_text("Was gilt?")
@@ -144,9 +148,9 @@ def test_first_question_put_anew_renames_the_conversation_everywhere(
 ) -> None:
     page = open_browser(asker, viewport=WIDE)
     page.goto(f"/threads/{finished('Was gilt?').pk}/")
-    page.get_by_role("link", name="Frage ändern").click()
-    page.get_by_label("Frage ändern").fill("Was gilt in der Probezeit?")
-    page.get_by_label("Frage ändern").press("Enter")
+    page.get_by_role("link", name="Frage bearbeiten").click()
+    page.get_by_label("Frage bearbeiten").fill("Was gilt in der Probezeit?")
+    page.get_by_label("Frage bearbeiten").press("Enter")
     expect(page.locator(".thread-head h1")).to_have_text("Was gilt in der Probezeit?")
     expect(page.locator(".side-bar [aria-current]")).to_have_text("Was gilt in der Probezeit?")
     expect(page).to_have_title(re.compile(r"^Was gilt in der Probezeit\?"))

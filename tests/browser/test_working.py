@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from django.conf import settings
 from playwright.sync_api import Locator, Page, expect
 
@@ -62,19 +63,42 @@ def test_answer_is_copied_with_a_click_and_that_is_said(page: Page, thread: Thre
         assert part in text
 
 
+def test_answer_is_copied_with_its_formatting(page: Page, thread: Thread) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened(page, thread)
+    Message.objects.filter(pk=answer_of(thread).pk).update(
+        content="**Zwei** Wochen\n\n| a | b |\n|-|-|\n| 1 | 2 |"
+    )
+    page.reload()
+    page.get_by_role("link", name="Kopieren", exact=True).click()
+    expect(page.locator(".tools-said")).to_have_text("Kopiert")
+    assert clipboard(page).startswith("**Zwei** Wochen")
+    html = page.evaluate(
+        "navigator.clipboard.read().then(([item]) => item.getType('text/html')).then((blob) => blob.text())"
+    )
+    copied = BeautifulSoup(html, "html.parser")
+    assert copied.strong and copied.strong.get_text() == "Zwei"  # noqa: PT018
+    assert [cell.get_text() for cell in copied.select("td")] == ["1", "2"]
+    assert copied.select("ol > li[value='1'] blockquote")
+    for part in (answer_of(thread).legal_notice, "Powered by Haufe · Von einer KI erzeugt"):
+        assert part in copied.get_text()
+
+
 def test_answer_is_copied_as_markdown(page: Page, thread: Thread) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tools = opened(page, thread)
-    tools.get_by_text("Mitnehmen").click()
+    tools.get_by_text("Exportieren").click()
     tools.get_by_role("link", name="Als Markdown kopieren").click()
     expect(tools.get_by_role("status")).to_have_text("Kopiert")
+    expect(tools.locator(".menu-items")).to_be_hidden()
+    expect(tools.locator("summary")).to_be_focused()
     assert clipboard(page).startswith('---\r\ntitle: "') or clipboard(page).startswith('---\ntitle: "')
 
 
 def test_link_to_an_answer_is_copied_and_leads_to_it(page: Page, thread: Thread) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tools = opened(page, thread)
-    tools.get_by_role("link", name="Link", exact=True).click()
+    tools.get_by_role("link", name="Link kopieren", exact=True).click()
     expect(tools.get_by_role("status")).to_have_text("Kopiert")
     page.goto(clipboard(page))
     expect(page).to_have_url(re.compile(rf"/threads/{thread.pk}/#message-{answer_of(thread).pk}$"))
@@ -95,7 +119,10 @@ def test_copying_that_failed_is_said(page: Page, thread: Thread, fault: str) -> 
 
 
 def test_without_script_the_text_opens(plain: Page, thread: Thread) -> None:
-    opened(plain, thread).get_by_role("link", name="Kopieren", exact=True).click()
+    tools = opened(plain, thread)
+    tools.get_by_text("Exportieren").click()
+    expect(tools.get_by_role("link", name="kopieren")).to_have_count(0)
+    tools.get_by_role("link", name="Als Text", exact=True).click()
     expect(plain.locator("body")).to_contain_text("Powered by Haufe · Von einer KI erzeugt")
 
 
@@ -127,6 +154,53 @@ def test_feedback_is_given_changed_and_taken_back(page: Page, thread: Thread) ->
     assert not Feedback.objects.exists()
 
 
+def test_what_can_be_said_opens_above_the_composer(page: Page, thread: Thread) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    tools = opened(page, thread)
+    page.evaluate("scrollTo(0, 0)")
+    tools.get_by_role("button", name="Nicht hilfreich").evaluate("e => e.scrollIntoView({ block: 'end' })")
+    tools.get_by_role("button", name="Nicht hilfreich").click()
+    send = tools.get_by_role("button", name="Rückmeldung senden")
+    expect(send).to_be_visible()
+    page.wait_for_function(
+        """document.querySelector(".feedback-more").getBoundingClientRect().bottom
+          <= document.querySelector(".thread-foot").getBoundingClientRect().top"""
+    )
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_thumbs_stay_where_they_are(page: Page, thread: Thread, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    tools = opened(page, thread)
+    thumb = tools.get_by_role("button", name="Hilfreich", exact=True)
+    place = "e => { const a = e.getBoundingClientRect(), b = e.closest('.tools').getBoundingClientRect();"
+    place += " return [a.x - b.x, a.y - b.y]; }"
+    before = thumb.evaluate(place)
+    thumb.click()
+    tools.get_by_role("button", name="Rückmeldung senden").click()
+    expect(tools.get_by_role("link", name="Rückmeldung ändern")).to_be_visible()
+    assert thumb.evaluate(place) == before
+
+
+@pytest.mark.parametrize("width", [320, 420, 1440])
+@pytest.mark.parametrize("locale", ["de-DE", "en-GB"])
+def test_menu_opens_beside_its_button_and_on_the_screen(
+    open_browser: Callable[..., Page], asker: User, thread: Thread, width: int, locale: str
+) -> None:
+    page = open_browser(asker, locale=locale, viewport={"width": width, "height": 900})
+    tools = opened(page, thread)
+    button = tools.locator("summary")
+    button.click()
+    assert tools.locator(".menu").evaluate("e => getComputedStyle(e).marginInlineStart") == "0px"
+    its, menu = button.bounding_box(), tools.locator(".menu-items").bounding_box()
+    assert its and menu  # noqa: PT018
+    assert abs(menu["y"] + menu["height"] - its["y"]) < 2
+    assert menu["x"] <= its["x"] + its["width"]
+    assert its["x"] <= menu["x"] + menu["width"]
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= width
+
+
 def test_other_thumb_keeps_what_was_typed(page: Page, thread: Thread) -> None:
     tools = opened(page, thread)
     tools.get_by_role("button", name="Nicht hilfreich").click()
@@ -143,7 +217,7 @@ def test_comment_that_is_too_long_comes_back(page: Page, thread: Thread) -> None
     tools.get_by_role("button", name="Hilfreich", exact=True).click()
     tools.get_by_label("Kommentar").fill("x" * 2_001)
     tools.get_by_role("button", name="Rückmeldung senden").click()
-    expect(tools.locator(".field-errors")).to_contain_text("zu lang")
+    expect(tools.get_by_role("alert")).to_contain_text("zu lang")
     expect(tools.get_by_label("Kommentar")).to_have_value("x" * 2_001)
 
 
@@ -153,6 +227,7 @@ def test_feedback_without_script(plain: Page, thread: Thread) -> None:
     plain.get_by_label("Kommentar").fill("Falsch")
     plain.get_by_role("button", name="Rückmeldung senden").click()
     expect(plain).to_have_url(re.compile(f"#message-{answer_of(thread).pk}$"))
+    expect(plain.get_by_text("Danke, Ihre Rückmeldung ist gespeichert.")).to_be_in_viewport(ratio=1)
     assert Feedback.objects.get().comment == "Falsch"
 
 
@@ -175,8 +250,8 @@ def test_question_is_asked_again_in_its_place(page: Page, thread: Thread) -> Non
 
 
 def test_question_is_edited_where_it_stands(page: Page, thread: Thread) -> None:
-    opened(page, thread).get_by_role("link", name="Frage ändern").press("Enter")
-    field = page.get_by_label("Frage ändern")
+    opened(page, thread).get_by_role("link", name="Frage bearbeiten").press("Enter")
+    field = page.get_by_label("Frage bearbeiten")
     expect(field).to_be_focused()
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("Und danach?")
@@ -192,9 +267,9 @@ def test_question_is_edited_where_it_stands(page: Page, thread: Thread) -> None:
 
 
 def test_editing_is_cancelled(page: Page, thread: Thread) -> None:
-    edit = opened(page, thread).get_by_role("link", name="Frage ändern")
+    edit = opened(page, thread).get_by_role("link", name="Frage bearbeiten")
     edit.press("Enter")
-    page.get_by_label("Frage ändern").fill("Doch nicht")
+    page.get_by_label("Frage bearbeiten").fill("Doch nicht")
     page.get_by_role("link", name="Abbrechen").press("Enter")
     expect(page.locator("form.edit")).to_have_count(0)
     expect(questions(page)).to_contain_text(QUESTION)
@@ -202,9 +277,9 @@ def test_editing_is_cancelled(page: Page, thread: Thread) -> None:
 
 
 def test_escape_gives_up_editing(page: Page, thread: Thread) -> None:
-    edit = opened(page, thread).get_by_role("link", name="Frage ändern")
+    edit = opened(page, thread).get_by_role("link", name="Frage bearbeiten")
     edit.press("Enter")
-    page.get_by_label("Frage ändern").press("Escape")
+    page.get_by_label("Frage bearbeiten").press("Escape")
     expect(questions(page)).to_contain_text(QUESTION)
     expect(edit).to_be_focused()
 
@@ -212,7 +287,7 @@ def test_escape_gives_up_editing(page: Page, thread: Thread) -> None:
 def test_edit_that_was_begun_is_offered_again_until_it_is_given_up_or_sent(
     page: Page, thread: Thread
 ) -> None:
-    edit, field = page.get_by_role("link", name="Frage ändern"), page.get_by_label("Frage ändern")
+    edit, field = page.get_by_role("link", name="Frage bearbeiten"), page.get_by_label("Frage bearbeiten")
     opened(page, thread)
     edit.click()
     field.fill("Halb geschr")
@@ -229,13 +304,13 @@ def test_edit_that_was_begun_is_offered_again_until_it_is_given_up_or_sent(
 
 
 def test_refused_question_keeps_its_text(page: Page, thread: Thread) -> None:
-    opened(page, thread).get_by_role("link", name="Frage ändern").click()
-    page.get_by_label("Frage ändern").fill("x" * 30_001)
+    opened(page, thread).get_by_role("link", name="Frage bearbeiten").click()
+    page.get_by_label("Frage bearbeiten").fill("x" * 30_001)
     page.get_by_role("button", name="Frage neu stellen").click()
     expect(page.locator("#edit-errors")).to_contain_text("zu lang")
-    expect(page.get_by_label("Frage ändern")).to_have_value("x" * 30_001)
-    expect(page.get_by_label("Frage ändern")).to_be_focused()
-    page.get_by_label("Frage ändern").fill("Kürzer?")
+    expect(page.get_by_label("Frage bearbeiten")).to_have_value("x" * 30_001)
+    expect(page.get_by_label("Frage bearbeiten")).to_be_focused()
+    page.get_by_label("Frage bearbeiten").fill("Kürzer?")
     page.get_by_role("button", name="Frage neu stellen").click()
     expect(answers(page)).to_have_attribute("data-state", "done")
     expect(questions(page)).to_contain_text("Kürzer?")
@@ -253,10 +328,10 @@ def test_asking_again_that_is_refused_says_why_at_the_question(
 def test_edit_that_came_too_late_goes_along_to_where_one_asks_now(
     page: Page, thread: Thread, ask: Callable[..., Message]
 ) -> None:
-    opened(page, thread).get_by_role("link", name="Frage ändern").click()
+    opened(page, thread).get_by_role("link", name="Frage bearbeiten").click()
     ask(thread, "In einem anderen Tab").stop_if_waiting()
-    page.get_by_label("Frage ändern").fill("Nicht verlieren")
-    page.get_by_label("Frage ändern").press("Enter")
+    page.get_by_label("Frage bearbeiten").fill("Nicht verlieren")
+    page.get_by_label("Frage bearbeiten").press("Enter")
     page.get_by_role("link", name="Jetzigen Stand anzeigen").click()
     expect(questions(page)).to_have_count(2)
     expect(page.get_by_role("textbox", name="Ihre Frage")).to_have_value("Nicht verlieren")
@@ -267,16 +342,18 @@ def test_only_the_last_question_can_be_asked_anew(page: Page, thread: Thread) ->
     page.get_by_role("textbox", name="Ihre Frage").fill("Und danach?")
     page.get_by_role("button", name="Fragen", exact=True).click()
     expect(answers(page).nth(1)).to_have_attribute("data-state", "done")
-    expect(page.get_by_role("link", name="Frage ändern")).to_have_count(1)
-    expect(answers(page).nth(1).get_by_role("link", name="Frage ändern")).to_be_visible()
+    expect(page.get_by_role("link", name="Frage bearbeiten")).to_have_count(1)
+    expect(answers(page).nth(1).get_by_role("link", name="Frage bearbeiten")).to_be_visible()
 
 
 def test_failed_question_is_edited(page: Page, start: Callable[..., Thread], sandbox: Any) -> None:
     sandbox.app.order("content_filter_error")
     page.goto(f"/threads/{start(QUESTION).pk}/")
-    expect(page.get_by_role("button", name="Noch einmal versuchen")).to_be_visible()
-    page.get_by_role("link", name="Frage ändern").click()
-    page.get_by_label("Frage ändern").fill("Anders?")
+    expect(page.get_by_role("button", name="Noch einmal versuchen")).to_have_class("tool")
+    expect(page.locator(".answer .button-main")).to_have_text("Frage bearbeiten")
+    page.get_by_role("link", name="Frage bearbeiten").click()
+    expect(questions(page)).to_have_attribute("data-number", "1")
+    page.get_by_label("Frage bearbeiten").fill("Anders?")
     page.get_by_role("button", name="Frage neu stellen").click()
     expect(answers(page)).to_have_attribute("data-state", "done")
     expect(page.locator(".failure")).to_have_count(0)
@@ -304,8 +381,8 @@ def test_trying_again_beyond_the_limit_says_so_where_it_was_pressed(
 
 
 def test_asking_anew_without_script(plain: Page, thread: Thread) -> None:
-    opened(plain, thread).get_by_role("link", name="Frage ändern").click()
-    plain.get_by_label("Frage ändern").fill("Und danach?")
+    opened(plain, thread).get_by_role("link", name="Frage bearbeiten").click()
+    plain.get_by_label("Frage bearbeiten").fill("Und danach?")
     plain.get_by_role("button", name="Frage neu stellen").click()
     expect(answers(plain)).to_have_attribute("data-state", "done")
     expect(questions(plain)).to_contain_text("Und danach?")
@@ -365,3 +442,39 @@ def test_every_state_is_accessible_and_fits_a_phone(
     check("asked anew")
     page.goto(f"/messages/{question}/")
     check("former version")
+
+
+def luminance(colour: str) -> float:
+    channels = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@both
+def test_what_fields_invite_to_can_be_read(page_in: Callable[..., Page], asker: User, thread: Thread) -> None:
+    page = page_in(asker, viewport={"width": 1440, "height": 900})
+    opened(page, thread)
+    for field in ("#content", "#side-bar-q"):
+        colour, background, opacity = page.locator(field).evaluate(
+            """(e) => [getComputedStyle(e, "::placeholder").color, getComputedStyle(e).backgroundColor,
+                       getComputedStyle(e, "::placeholder").opacity]"""
+        )
+        lighter, darker = sorted([luminance(colour), luminance(background)], reverse=True)
+        assert opacity == "1"
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (field, colour, background)
+
+
+def test_focused_answer_is_marked_beside_its_text(page: Page, thread: Thread) -> None:
+    opened(page, thread)
+    page.locator("h1").click()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    answer = answers(page)
+    expect(answer).to_be_focused()
+    assert answer.evaluate("e => getComputedStyle(e).outlineStyle") == "none"
+    text = answer.locator(".message-text")
+    line, height = text.evaluate(
+        "e => [getComputedStyle(e, '::after').borderInlineStartWidth, getComputedStyle(e, '::after').height]"
+    )
+    assert line == "3px"
+    assert abs(float(height.removesuffix("px")) - text.evaluate("e => e.offsetHeight")) < 1

@@ -28,4 +28,4 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none 
             (code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES
         ]
         language = cast(forms.ChoiceField, self.fields["language"])
-        language.choices = [("", _("As the browser asks for")), *names]
+        language.choices = [("", _("as in the browser")), *names]

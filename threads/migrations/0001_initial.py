@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('position', models.PositiveIntegerField(help_text="From 1; a question's answer follows it.")),
                 ('role', models.CharField(choices=[('user', 'Question'), ('assistant', 'Answer')], max_length=9)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('answering', 'being answered'), ('done', 'answered'), ('failed', 'failed'), ('stopped', 'stopped')], max_length=9)),
+                ('state', models.CharField(choices=[('waiting', 'waiting'), ('answering', 'being answered'), ('done', 'answered'), ('failed', 'failed'), ('stopped', 'withdrawn')], max_length=9)),
                 ('content', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('client_token', models.UUIDField(help_text='Made with the form: sent twice, asked once.', null=True)),

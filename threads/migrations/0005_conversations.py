@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='language',
-            field=models.CharField(blank=True, choices=[('de', 'German'), ('en', 'English')], db_default='', help_text='Empty: as the browser asks for.', max_length=8, verbose_name='language'),
+            field=models.CharField(blank=True, choices=[('de', 'German'), ('en', 'English')], db_default='', help_text='Empty: as in the browser.', max_length=8, verbose_name='language'),
         ),
         migrations.AddField(
             model_name='user',
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='user',
             name='theme',
-            field=models.CharField(choices=[('system', 'as the device'), ('light', 'light'), ('dark', 'dark')], db_default='system', default='system', max_length=6, verbose_name='theme'),
+            field=models.CharField(choices=[('system', 'as on the device'), ('light', 'light'), ('dark', 'dark')], db_default='system', default='system', max_length=6, verbose_name='theme'),
         ),
         migrations.AlterField(
             model_name='thread',

@@ -31,7 +31,7 @@ class State(models.TextChoices):
     ANSWERING = "answering", _("being answered")
     DONE = "done", _("answered")
     FAILED = "failed", _("failed")
-    STOPPED = "stopped", _("stopped")
+    STOPPED = "stopped", _("withdrawn")
 
 
 OPEN_STATES = (State.WAITING, State.ANSWERING)

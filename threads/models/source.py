@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 import uritemplate
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.message import Message
@@ -35,6 +36,12 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def name(self) -> str:
+        """Where it says what it is from; else its number."""
+        parts = [part for part in (self.document_title, self.section) if part]
+        return ", ".join(parts) or gettext("Source %(number)s") % {"number": self.position}
 
     @property
     def url(self) -> str:

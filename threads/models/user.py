@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Theme(models.TextChoices):
-    SYSTEM = "system", _("as the device")
+    SYSTEM = "system", _("as on the device")
     LIGHT = "light", _("light")
     DARK = "dark", _("dark")
 
@@ -55,7 +55,7 @@ class User(AbstractUser):
         choices=settings.LANGUAGES,
         blank=True,
         db_default="",
-        help_text=_("Empty: as the browser asks for."),
+        help_text=_("Empty: as in the browser."),
     )
     theme = models.CharField(
         _("theme"), max_length=6, choices=Theme, default=Theme.SYSTEM, db_default=Theme.SYSTEM

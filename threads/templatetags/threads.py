@@ -62,6 +62,11 @@ def failure_reason(error_code: str) -> Promise:
     return failures.reason(error_code)
 
 
+@register.filter
+def is_of_the_wording(error_code: str) -> bool:
+    return failures.is_of_the_wording(error_code)
+
+
 @register.simple_tag
 def standing_of(answer: Message) -> line.Standing | None:
     return line.standing_of(answer)

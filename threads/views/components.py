@@ -135,6 +135,7 @@ def _answers() -> list[tuple[str, Message]]:
         ("legal_advice absent", _answer(State.DONE, content="Ja.", legal_notice=notice)),
         ("feedback given", rated),
         ("failed", _answer(State.FAILED, error_code="api_timeout_error")),
+        ("failed, by its wording", _answer(State.FAILED, error_code="content_filter_error")),
         ("stopped", _answer(State.STOPPED)),
     ]
 

@@ -53,6 +53,14 @@ def message_text(request: Request, message_id: UUID) -> HttpResponse:
     return _file(document, text, "text/plain", "txt", is_attachment=False)
 
 
+@require_safe
+def message_html(request: Request, message_id: UUID) -> HttpResponse:
+    """The same for programs that show more than text: its headings, lists and tables as the page has them."""
+    exchange = _exchange(request, message_id).exchanges[0]
+    context = {"exchange": exchange, "answer": exchange.answer, "terms_of_use": exports.terms_of_use()}
+    return render(request, "threads/copy.html", context)
+
+
 def _thread(request: Request, thread_id: UUID) -> Document:
     visible = Thread.objects.visible_to(request.user).select_related("assistant")
     thread = get_object_or_404(visible, pk=thread_id)

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from threads import windows
@@ -27,14 +29,16 @@ def feedback(request: Request, message_id: UUID) -> HttpResponse:
     if not rating:
         if before:
             before.take_back()
-        return _settled(request, answer, None, said="taken-back")
+        return _settled(request, answer, None, _("Your feedback is taken back."))
     words = {name: form.cleaned_data[name] for name in ("reason", "comment") if name in request.POST}
+    stored = _("Thank you, your feedback is stored.")
     given = Feedback.objects.give(answer, rating, **words)
     if before and before.rating == rating:
-        return _settled(request, answer, given, said="stored")
+        return _settled(request, answer, given, stored)
     if not request.htmx:
+        messages.success(request, stored)
         return redirect("threads:feedback", answer.pk)
-    return _shown(request, answer, FeedbackForm(initial=_as_given(given)), said="stored")
+    return _shown(request, answer, FeedbackForm(initial=_as_given(given)), said=stored)
 
 
 def _as_given(feedback: Feedback | None) -> dict[str, str]:
@@ -51,8 +55,9 @@ def _shown(
     return render(request, template, context, status=status)
 
 
-def _settled(request: Request, answer: Message, feedback: Feedback | None, *, said: str) -> HttpResponse:
+def _settled(request: Request, answer: Message, feedback: Feedback | None, said: str) -> HttpResponse:
     if not request.htmx:
+        messages.success(request, said)
         return redirect(windows.place_of(answer))
     context = {"message": answer, "rating": feedback.rating if feedback else "", "said": said}
     return render(request, "threads/_feedback_said.html", context)

@@ -59,6 +59,7 @@ def _edited(request: Request, question: Message, form: QuestionForm, status: int
             "is_outdated": is_outdated,
         }
         return render(request, "threads/versions.html", context, status=status)
+    windows.count_questions(question.thread.messages.current(), [question])
     context = {
         "message": question,
         "form": form,
