@@ -336,6 +336,24 @@ def test_very_many_sources_and_citations_take_no_time() -> None:
     assert time.process_time() - started < 3
 
 
+def test_sections_that_quote_the_same_place_over_and_over_take_no_time() -> None:
+    quoted = Quoted([(BGB, f"§§ {'1, ' * 90}1 BGB")] * 100)
+    started = time.process_time()
+    assert quoted.links("§ 1 BGB; " * 4_000) == []
+    assert time.process_time() - started < 3
+
+
+def test_sections_that_quote_more_than_a_section_does_are_read_at_their_beginning() -> None:
+    section = f"§§ {', '.join(str(number) for number in range(1, 20))} BGB"
+    assert linked("§ 10 BGB, § 11 BGB", (BGB, section)) == [("§ 10 BGB", 1)]
+
+
+def test_which_of_very_many_is_meant_is_not_guessed() -> None:
+    sources = [(BGB, f"§ 1 Abs. {number}") for number in range(1, 51)]
+    assert linked("§ 1 Abs. 50 BGB", *sources) == [("§ 1 Abs. 50 BGB", 50)]
+    assert linked("§ 1 Abs. 50 BGB", *sources, (BGB, "§ 1 Abs. 51")) == []
+
+
 def test_links_have_an_end() -> None:
     assert len(Quoted([(KSCHG, "§ 9")]).links("§ 9 KSchG " * 1_000)) == MOST_LINKS
 

@@ -3,7 +3,10 @@ import time
 import pytest
 from bs4 import BeautifulSoup
 
-from threads.rendering import LONGEST_MARKDOWN, _count_cells, render_text
+from threads import rendering
+from threads.rendering import LONGEST_MARKDOWN, _count_cells, is_parsed, render_text
+from threads.sandbox.answers import _text as answer_from
+from threads.sandbox.corpus import passages
 
 
 def text_of(html: str) -> str:
@@ -92,13 +95,64 @@ def test_hostile_text_comes_out_as_text(text: str) -> None:
         assert str(tag.get("href", "https:")).startswith(("https:", "http:", "mailto:"))
 
 
-@pytest.mark.parametrize(
-    "part", ["[", "[a](", "*[", "[*", "*a_", "`a", "- a\n", "> > ", "* * * * a\n", "|-\n"]
-)
-def test_text_made_to_be_slow_is_rendered_all_the_same(part: str) -> None:
+SLOW = [
+    *(
+        "[",
+        "[a](",
+        "*[",
+        "[*",
+        "*a_",
+        "[\n",
+        "[[]",
+        "_*",
+        "1) a\n\n",
+        "- a\n",
+        "- - - - a\n",
+        "a\r",
+        "a\n\n",
+        "# a\n",
+    ),
+    *(
+        "<a@b.c>",
+        "<http://a.b>",
+        "![",
+        "[](()",
+        "a|b\n-|-\nc|d\n\n",
+        "* a\n  * b\n",
+        ">>>>>a\n",
+        "`a` ",
+        "&amp;",
+    ),
+    *("\\*", "\u00a0\n\n", "\x0c\n\n"),
+]
+
+
+@pytest.mark.parametrize("part", SLOW)
+def test_text_made_to_be_slow_is_shown_as_it_is(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering._markdown, "parse", lambda text: pytest.fail("parsed"))
+    text = part * (LONGEST_MARKDOWN // len(part))
+    shown = render_text(text)
+    assert shown.startswith("<pre>")
+    assert text_of(shown) == text
+
+
+@pytest.mark.parametrize("part", [*SLOW, "`a", "> > ", "* * * * a\n", "|-\n", "\n"])
+def test_text_made_to_be_just_not_too_slow_is_not(part: str) -> None:
+    text = part * (LONGEST_MARKDOWN // len(part))
+    while not is_parsed(text):
+        text = text[: len(text) * 9 // 10]
     started = time.process_time()
-    render_text(part * (LONGEST_MARKDOWN // len(part)))
-    assert time.process_time() - started < 3  # a fraction of that, on a machine with nothing else to do
+    render_text(text)
+    assert time.process_time() - started < 0.3  # a tenth of that, on a machine with nothing else to do
+
+
+def test_long_answers_of_the_usual_kind_are_formatted() -> None:
+    found = passages()
+    text = "\n\n".join(f"## {n}\n\n{answer_from(found[4 * n :][:4], english=False)}" for n in range(20))
+    assert 30_000 < len(text) < LONGEST_MARKDOWN
+    page = BeautifulSoup(render_text(text), "html.parser")
+    assert len(page.find_all("h3")) == 20
+    assert not page.pre
 
 
 def table(columns: int, rows: int, end: str = "\n") -> str:

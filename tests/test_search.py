@@ -2,10 +2,12 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Timer
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -22,7 +24,16 @@ from threads.forms import SearchForm
 from threads.forms.searching import MAX_SEARCH_CHARACTERS
 from threads.models import Assistant, Message, Shelf, Source, Thread, User
 from threads.rendering import render_passage
-from threads.search import HITS_PER_PAGE, PASSAGE_CHARACTERS, Query, Term, find, terms_of
+from threads.search import (
+    HITS_PER_PAGE,
+    MARKED_CHARACTERS,
+    PASSAGE_CHARACTERS,
+    SOURCES_PER_HIT,
+    Query,
+    Term,
+    find,
+    terms_of,
+)
 from threads.search import _excerpt as excerpt
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +42,8 @@ Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 Say = Callable[..., Thread]
 HTMX: Any = {"HX-Request": "true"}
-FIXED_QUERIES = 9  # session, user, assistants, hits, messages, sources, sandbox, the side bar (2)
+# Session, user, assistants, hits, messages, sources, sandbox, the side bar (2), and a transaction with its bounds (3).
+FIXED_QUERIES = 12
 
 
 @pytest.fixture
@@ -102,6 +114,7 @@ def marks(page: BeautifulSoup) -> list[str]:
         ("Kinder 👶Urlaub", "Urlaub"),
         ("Résumé", "résumé"),
         ("漢字 Urlaub", "漢字"),
+        ("Anlage K zum Vertrag", "K"),
     ],
 )
 def test_word_is_found(client: Client, say: Say, text: str, q: str) -> None:
@@ -116,6 +129,7 @@ def test_word_is_found(client: Client, say: Say, text: str, q: str) -> None:
         ("Urlaub und Pause", "Urlaub Kündigung"),
         ("Nach § 622 BGB", "62"),
         ("Mietvertragskündigung", "Kündigung"),
+        ("Kündigung", "k"),
     ],
 )
 def test_what_is_not_there_is_not_found(client: Client, say: Say, text: str, q: str) -> None:
@@ -729,10 +743,93 @@ def test_others_messages_are_not_read(asker: User, say: Say) -> None:
         cursor.execute("SET LOCAL enable_nestloop = off")
         with CaptureQueriesContext(connection) as queries:
             find(asker, Query(terms_of("Kündigung")))
-        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+        [sql] = [query["sql"] for query in queries if "LATERAL" in query["sql"]]
+        cursor.execute(f"EXPLAIN {sql}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "thread_id = " in plan
     assert "message_id = " in plan
     assert "Nested Loop" in plan
     assert "Hash" not in plan
     assert "hashed" not in plan
+
+
+def test_source_that_is_not_shown_is_counted_and_not_marked(asker: User, say: Say) -> None:
+    say("Kündigung", tuple({"content": f"Kündigung {n}"} for n in range(500)))
+    with CaptureQueriesContext(connection) as queries:
+        [hit] = find(asker, Query(terms_of("Kündigung"))).hits
+    assert (len(hit.sources), hit.further_sources) == (SOURCES_PER_HIT, 497)
+    [sql] = [query["sql"] for query in queries if "row_number" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, VERBOSE) {sql}")
+        plan = [line for (line,) in cursor.fetchall()]
+    marking = [plan[n - 1] for n, line in enumerate(plan) if "Output" in line and "ts_headline(" in line]
+    assert marking
+    assert all(f"rows={SOURCES_PER_HIT}" in line for line in marking)
+
+
+def test_so_much_of_a_text_is_marked(asker: User, say: Say) -> None:
+    text = "Wort " * (MARKED_CHARACTERS // 5 - 3)
+    say(f"{text}Kündigung", ({"content": f"{text}Kündigung"},))
+    say(f"{text}{20 * ' '}Kündigung", ({"content": f"{text}{20 * ' '}Kündigung"},))
+    behind, within = find(asker, Query(terms_of("Kündigung"))).hits
+    for passages, is_marked in ((within, True), (behind, False)):
+        for passage in (passages.passage, passages.sources[0].passage):
+            assert any(piece.text == "Kündigung" and piece.is_marked for piece in passage) == is_marked
+
+
+def refusals(client: Client) -> Iterator[tuple[int, str]]:
+    """What is said at the field of the page, of its fragment, and where further results are asked for."""
+    after = str(Message.objects.answers().first().pk)  # type: ignore[union-attr]
+    for headers, fields in ((None, {}), (HTMX, {}), (HTMX, {"after": after})):
+        response = client.get("/search/", {"q": "Kündigung", **fields}, headers=headers)
+        page = BeautifulSoup(response.content, "html.parser")
+        assert bool(page.select("html")) == (headers is None)
+        assert response.headers.get("HX-Retarget") == ("#search" if headers else None)
+        assert bool(page.select("#results[hx-swap-oob]")) == (headers is not None and not fields)
+        yield response.status_code, page.select_one("#search-q-errors").get_text()  # type: ignore[union-attr]
+
+
+def test_database_gives_up_what_takes_too_long(
+    client: Client, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(*args: Any) -> list[UUID]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+        return []
+
+    say("Kündigung")
+    monkeypatch.setattr("threads.search.LONGEST_SEARCH", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr("threads.search._find", sleep)
+        said = list(refusals(client))
+    assert [status for status, _ in said] == [503, 422, 422]
+    assert all("Die Suche hat zu lange gedauert" in text for _, text in said)
+
+
+def test_one_searches_once_at_a_time(
+    client: Client, asker: User, colleague: User, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say("Kündigung")
+    monkeypatch.setattr("threads.search.LONGEST_WAIT", 0.05)
+    elsewhere = connection.copy()
+    try:
+        with elsewhere.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('search'), %s::int)", [asker.pk])
+        said = list(refusals(client))
+        assert find(colleague, Query(terms_of("Kündigung"))).hits == []
+    finally:
+        elsewhere.close()
+    assert [status for status, _ in said] == [429, 422, 422]
+    assert all("letzte Suche läuft noch" in text for _, text in said)
+    assert found(client, "Kündigung") == 1
+
+
+def test_who_sends_the_form_twice_finds_twice(client: Client, asker: User, say: Say) -> None:
+    say("Kündigung")
+    elsewhere = connection.copy()
+    with elsewhere.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('search'), %s::int)", [asker.pk])
+    ending = Timer(0.1, elsewhere.connection.close)
+    ending.start()
+    assert found(client, "Kündigung") == 1
+    ending.join()

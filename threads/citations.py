@@ -9,6 +9,7 @@ ways, or fits two sources equally well, is no link.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from threads.laws import Laws, Named, arabic, is_qualified
 
@@ -17,6 +18,8 @@ _MOST_READ = 2_000  # citations of one text
 _LONGEST_TEXT = 100_000  # characters: a longer text has links at its beginning only
 _MOST_PLACES = 100  # of one chain
 _LONGEST_SECTION = 300  # characters of a source's section
+_MOST_QUOTED = 10  # places of one source
+_MOST_IN_ONE = 50  # places in one section of a law: where sources quote more, what refers to which is a guess
 _HIGHEST_PARAGRAPH = 60  # what is higher after "§ 622 Abs. 3, " is another §, not another Absatz
 
 _WS = r"[^\S\n]{0,3}\n?[^\S\n]{0,3}"  # at most one line break: no citation runs over paragraphs
@@ -65,6 +68,7 @@ _PART_AFTER = re.compile(
     rf"{_WS}[,(]?{_WS}(?:{'|'.join(_LEVEL_WORDS.values())}){_NO_LETTER}{_WS}\(?(?:\d|[IVX]|[a-z]\b)"
 )
 
+Key = tuple[str, str, str]  # law, kind, number
 Levels = tuple[tuple[str, str], ...]
 
 
@@ -79,6 +83,10 @@ class Citation:
     number: str
     levels: Levels = ()
     is_vague: bool = False  # more was said of where in it, elsewhere in the sentence
+
+    @property
+    def key(self) -> Key:
+        return self.law, self.kind, self.number
 
 
 @dataclass(frozen=True)
@@ -106,11 +114,16 @@ class Quoted:
     def __init__(self, sources: Iterable[tuple[str, str]]) -> None:
         sources = list(sources)
         self.laws = Laws(title for title, _section in sources)
-        self._places: dict[tuple[str, str, str], list[tuple[int, dict[str, str]]]] = {}
+        self._places: dict[Key, dict[Levels, list[int]]] = {}
+        self._found: dict[tuple[Key, Levels, bool], int | None] = {}
         for index, (title, section) in enumerate(sources):
-            for place in _quoted_by(title, section, self.laws):
-                key = (place.law, place.kind, place.number)
-                self._places.setdefault(key, []).append((index, dict(place.levels)))
+            quoted = _quoted_by(title, section, self.laws)
+            for key, levels in islice(
+                dict.fromkeys((place.key, place.levels) for place in quoted), _MOST_QUOTED
+            ):
+                quoting = self._places.setdefault(key, {}).setdefault(levels, [])
+                if len(quoting) < 2:  # that there are several is all that counts
+                    quoting.append(index)
 
     def __bool__(self) -> bool:
         return bool(self._places)
@@ -142,23 +155,30 @@ class Quoted:
 
     def source_of(self, citation: Citation) -> int | None:
         """The one source that quotes it: of several the more exact one, of equally good ones none."""
-        wanted = dict(citation.levels)
-        best: dict[int, tuple[int, bool]] = {}  # source: how many levels agree, and whether it has no others
-        for source, quoted in self._places.get((citation.law, citation.kind, citation.number), ()):
-            agreeing = [level for level in wanted if level in quoted]
-            is_exact = len(agreeing) == len(quoted)
-            if any(wanted[level] != quoted[level] for level in agreeing):
-                continue
-            if citation.is_vague and not is_exact:
-                continue
-            best[source] = max(best.get(source, (0, False)), (len(agreeing), is_exact))
-        if not best:
+        wanted = (citation.key, citation.levels, citation.is_vague)
+        if wanted not in self._found:
+            self._found[wanted] = self._source_of(*wanted)
+        return self._found[wanted]
+
+    def _source_of(self, key: Key, levels: Levels, is_vague: bool) -> int | None:
+        places = self._places.get(key, {})
+        if len(places) > _MOST_IN_ONE:
             return None
-        most = max(agreeing for agreeing, _is_exact in best.values())
-        tied = {source: is_exact for source, (agreeing, is_exact) in best.items() if agreeing == most}
-        exact = [source for source, is_exact in tied.items() if is_exact]
-        fitting = exact or list(tied)
-        return fitting[0] if len(fitting) == 1 else None
+        wanted = dict(levels)
+        fitting: dict[
+            tuple[int, bool], set[int]
+        ] = {}  # how many levels agree, and whether there are no others
+        for quoted, sources in places.items():
+            agreeing = [level for level, value in quoted if level in wanted]
+            is_exact = len(agreeing) == len(quoted)
+            if any(wanted[level] != value for level, value in quoted if level in wanted):
+                continue
+            if is_exact or not is_vague:
+                fitting.setdefault((len(agreeing), is_exact), set()).update(sources)
+        if not fitting:
+            return None
+        best = fitting[max(fitting)]
+        return best.pop() if len(best) == 1 else None
 
 
 def _quoted_by(title: str, section: str, laws: Laws) -> list[Citation]:

@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 
 from threads import failures
 from threads.models import Message, Role, Source, State, Thread
-from threads.rendering import LONGEST_MARKDOWN
+from threads.rendering import is_parsed
 
 ATTRIBUTION = "Powered by Haufe"
 # What IPTC calls media that a trained model has made.
@@ -182,7 +182,7 @@ def _answer_as_markdown(text: str) -> str:
 
     HTML and images are text on our pages; elsewhere, they would be requests to somebody's server, or worse.
     """
-    if len(text) <= LONGEST_MARKDOWN:
+    if is_parsed(text):
         tokens = _markdown.parse(f"{text}\n\n{_END}")
         inline = [child for token in tokens for child in token.children or ()]
         foreign = {"html_block", "html_inline", "image"} & {token.type for token in (*tokens, *inline)}

@@ -39,9 +39,9 @@ _CONTAINERS = {"blockquote_open", "list_item_open"}
 _REL = "noopener noreferrer nofollow"  # of links in a text
 _OURS = re.compile(rf'<a href="#(?P<secret>[0-9a-f]{{32}})-(?P<number>\d+)" rel="{_REL}">')
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
-# What has more is shown as plain text: parsing it would take long, at each view of the page.
+# What has more is shown as plain text: parsing it would take long, at each view of the page, in each print and export.
 LONGEST_MARKDOWN = 40_000  # characters
-MOST_CELLS = 5_000  # of all tables together
+MOST_EFFORT = 3_000  # see `_effort`: some 30 milliseconds; a usual answer of 17,000 characters comes to 500
 _MARK, _END_OF_MARK = mark_safe("<mark>"), mark_safe("</mark>")
 
 
@@ -135,7 +135,7 @@ class _Citations:
 
 
 def _render(text: str, citations: _Citations) -> SafeString:
-    if len(text) > LONGEST_MARKDOWN or _count_cells(text) > MOST_CELLS:
+    if not is_parsed(text):
         return _as_it_is(text, citations)
     tokens = _markdown.parse(text)
     if any(token.type in _CONTAINERS and token.level >= _DEEPEST - 1 for token in tokens):
@@ -256,6 +256,25 @@ def render_passage(pieces: Iterable[tuple[str, bool]]) -> SafeString:
         "{}{}{}",
         ((_MARK, text, _END_OF_MARK) if is_marked else ("", text, "") for text, is_marked in pieces),
     )
+
+
+_INLINE = "[]*_`!<>&\\"
+_LINE = re.compile(r"[^ \t\r\n][^\r\n]*")
+_ITEM = re.compile(r"(?:[-+*]|\d[.)])(?=\s)")  # that many lists may begin in one line
+
+
+def is_parsed(text: str) -> bool:
+    """Is it read as Markdown? What would take long is not, whatever it holds."""
+    return len(text) <= LONGEST_MARKDOWN and _effort(text) <= MOST_EFFORT
+
+
+def _effort(text: str) -> int:
+    """How long it takes to parse and to render, in hundredths of a millisecond, if it is made to take long.
+
+    By what the parser stops at: a character that may mean something, a cell, a line or an item, which costs more.
+    """
+    inline = sum(map(text.count, _INLINE))
+    return inline + _count_cells(text) + 3 * (len(_LINE.findall(text)) + len(_ITEM.findall(text)))
 
 
 def _count_cells(text: str) -> int:

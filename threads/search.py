@@ -2,35 +2,43 @@
 
 What is looked for is read as people write it: words, each found by its beginning ("Kündigung" finds
 "Kündigungsfristen"), phrases in quotation marks, and a minus before what is not to be there. A number is found
-whole: "6" is not "622". A hit is a message: a question, or an answer that has everything in its text, or in
-one of its sources.
+whole: "6" is not "622"; so is a single letter, as nearly every word there is begins with one of a few. A hit is a
+message: a question, or an answer that has everything in its text, or in one of its sources.
 
 The words of each message and source stand, stemmed in German and in English, in a column that PostgreSQL keeps
 (see the migration `0007_search`). There is no index on them. One's own conversations are walked through instead:
 who has 500 messages waits some milliseconds for that, however many others have, whatever is looked for; an index
 of everybody's words would have to read all that begin with "a" first.
+
+What a search costs has a bound, whoever asks for whatever: a user's searches run one after another, the database
+gives up one that takes long, and of the texts of a page of hits only so much is marked.
 """
 
 import re
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import BooleanField, Expression, TextField
+from django.db import OperationalError, connection, transaction
+from django.db.models import BooleanField, TextField
 from django.db.models.expressions import RawSQL
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from threads.models import Assistant, Message, Role, Source, Thread, User
 
 HITS_PER_PAGE = 20
 SOURCES_PER_HIT = 3  # whose passages are shown
-MARKED_CHARACTERS = 20_000  # of a text, at its beginning: what lies behind is found, and not shown
+MARKED_CHARACTERS = 10_000  # of a text, at its beginning: what lies behind is found, and not shown
+MOST_MARKS = 1_000  # of a text, among which its passage is looked for
 MAX_WORDS = 16
+LONGEST_SEARCH = 3  # seconds, of each of its queries
+LONGEST_WAIT = 0.5  # seconds, for one's former search to end
 PASSAGE_CHARACTERS = 280
 SOURCE_PASSAGE_CHARACTERS = 160
 AROUND_MARK_CHARACTERS = 50
@@ -64,8 +72,8 @@ class Term:
     def tsquery(self) -> str:
         """In PostgreSQL's notation, which these words can't break: they hold no signs."""
         *former, last = (f"'{word}'" for word in self.words)
-        by_beginning = "" if self.is_whole or self.words[-1].isdecimal() else ":*"
-        return " <-> ".join([*former, f"{last}{by_beginning}"])
+        is_whole = self.is_whole or self.words[-1].isdecimal() or len(self.words[-1]) == 1
+        return " <-> ".join([*former, last if is_whole else f"{last}:*"])
 
 
 @dataclass(frozen=True)
@@ -110,11 +118,12 @@ class SourceHit:
 
 @dataclass(frozen=True)
 class Hit:
-    """`passage` is empty where an answer was found by its `sources` alone."""
+    """`passage` is empty where an answer was found by its sources alone: `sources`, and so many further ones."""
 
     message: Message
     passage: Passage
     sources: Sequence[SourceHit]
+    further_sources: int = 0
 
     @property
     def kind(self) -> str:
@@ -122,20 +131,27 @@ class Hit:
             return "question"
         return "answer" if self.passage else "source"
 
-    @property
-    def shown_sources(self) -> Sequence[SourceHit]:
-        return self.sources[:SOURCES_PER_HIT]
-
-    @property
-    def further_sources(self) -> int:
-        return len(self.sources) - len(self.shown_sources)
-
 
 @dataclass(frozen=True)
 class Page:
     hits: Sequence[Hit]
     has_more: bool
 
+
+class GaveUp(Exception):
+    """The search took too long."""
+
+
+class AlreadySearching(Exception):
+    """The user's former search has not ended yet."""
+
+
+# All for the transaction alone. To PostgreSQL texts that are stored apart from their rows cost nothing to read, and
+# where it has seen answers with hundreds of sources, it would rather read everybody's for each of one's answers.
+_BOUNDS = """
+SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+    set_config('enable_seqscan', 'off', true), pg_advisory_xact_lock(hashtext('search'), %s::int)
+"""
 
 # A conversation's messages are looked at one conversation after another, a message's sources likewise: OFFSET 0 keeps
 # PostgreSQL from reading all there are instead, when it thinks that a user has many.
@@ -158,9 +174,30 @@ LIMIT {limit}
 
 
 def find(user: User, query: Query, after: Message | None = None) -> Page:
-    """The newest hits, or those that follow `after`: in three queries, however many there are."""
-    ids = _find(user, query, after)
-    return Page(_hits(ids[:HITS_PER_PAGE], query), has_more=len(ids) > HITS_PER_PAGE)
+    """The newest hits, or those that follow `after`: in a fixed number of queries, however many there are.
+
+    Raises `GaveUp` and `AlreadySearching`.
+    """
+    with _bounded(user):
+        ids = _find(user, query, after)
+        return Page(_hits(ids[:HITS_PER_PAGE], query), has_more=len(ids) > HITS_PER_PAGE)
+
+
+@contextmanager
+def _bounded(user: User) -> Iterator[None]:
+    """No search is long, and a user has no two at a time: who sends the form twice waits for a moment."""
+    milliseconds = (f"{1000 * seconds:.0f}" for seconds in (LONGEST_SEARCH, LONGEST_WAIT))
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(_BOUNDS, [*milliseconds, user.pk])
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise GaveUp from error
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise AlreadySearching from error
+        raise
 
 
 def _find(user: User, query: Query, after: Message | None) -> list[UUID]:
@@ -207,6 +244,21 @@ def _words(terms: Iterable[Term]) -> tuple[str, list[str]]:
 # --- showing ---
 
 
+_SOURCES = """
+SELECT s.id, s.message_id, s.position, s.document_title, s.section,
+    found.among, {beginning} AS beginning, {marked} AS marked
+FROM (
+    SELECT id, count(*) OVER (PARTITION BY message_id) AS among,
+        row_number() OVER (PARTITION BY message_id ORDER BY position) AS place
+    FROM threads_source
+    WHERE message_id = ANY(%s) AND words @@ {words}
+) AS found
+JOIN threads_source s ON s.id = found.id
+WHERE found.place <= {most}
+ORDER BY s.position
+"""
+
+
 def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
     shown = (
         "role",
@@ -216,9 +268,11 @@ def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
         "thread__title",
         "thread__assistant__name",
     )
+    beginning = _beginning("threads_message.content")
     found = {
         "is_in_text": _has("threads_message", query.terms),
-        **_marked("threads_message.content", query.terms),
+        "beginning": RawSQL(beginning, [], TextField()),
+        "marked": RawSQL(*_marked(beginning, query.terms), TextField()),
     }
     messages = (
         Message.objects.filter(pk__in=ids)
@@ -231,23 +285,25 @@ def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
     return [_hit(by_id[id_], sources.get(id_, [])) for id_ in ids if id_ in by_id]
 
 
-def _hit(message: Message, sources: Sequence[SourceHit]) -> Hit:
-    if not message.is_in_text:
-        return Hit(message, [], sources)
-    passage = _excerpt(*_marks(message), PASSAGE_CHARACTERS)
-    return Hit(message, passage if message.role == Role.USER else _without_markup(passage), sources)
+def _hit(message: Message, sources: Sequence[Source]) -> Hit:
+    passage: Passage = []
+    if message.is_in_text:
+        passage = _excerpt(*_marks(message), PASSAGE_CHARACTERS)
+        passage = passage if message.role == Role.USER else _without_markup(passage)
+    further = sources[0].among - len(sources) if sources else 0  # type: ignore[attr-defined] # annotated
+    return Hit(message, passage, [_source_hit(source) for source in sources], further)
 
 
-def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[SourceHit]]:
-    sources = (
-        Source.objects.filter(_has("threads_source", query.terms), message__in=ids)
-        .only("message", "position", "document_title", "section")
-        .annotate(**_marked("document_title || ' ' || section || ' ' || content", query.terms))
-    )
-    hits: dict[UUID, list[SourceHit]] = {}
-    for source in sources:
-        hits.setdefault(source.message_id, []).append(_source_hit(source))
-    return hits
+def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[Source]]:
+    """Those that are shown: of an answer with hundreds the others are counted, and not marked."""
+    beginning = _beginning("s.document_title || ' ' || s.section || ' ' || s.content")
+    marked, marked_parameters = _marked(beginning, query.terms)
+    words, words_parameters = _words(query.terms)
+    sql = _SOURCES.format(beginning=beginning, marked=marked, words=words, most=SOURCES_PER_HIT)
+    sources: dict[UUID, list[Source]] = {}
+    for source in Source.objects.raw(sql, [*marked_parameters, list(ids), *words_parameters]):
+        sources.setdefault(source.message_id, []).append(source)
+    return sources
 
 
 def _source_hit(source: Source) -> SourceHit:
@@ -265,16 +321,16 @@ def _has(table: str, terms: Iterable[Term]) -> RawSQL:
     return RawSQL(f"{table}.words @@ {words}", parameters, BooleanField())
 
 
-def _marked(text: str, terms: Iterable[Term]) -> dict[str, Expression]:
-    """The beginning of what was searched, and the same with all that was found in it marked."""
+def _beginning(text: str) -> str:
+    return f"left({text}, {MARKED_CHARACTERS})"
+
+
+def _marked(beginning: str, terms: Iterable[Term]) -> tuple[str, list[str]]:
+    """What was searched, with all that was found in it marked."""
     words, parameters = _words([term for term in terms if not term.is_excluded])
     options = f"HighlightAll=true, StartSel={_BEGIN}, StopSel={_END}"
-    beginning = f"left({text}, {MARKED_CHARACTERS})"
     german = f"ts_headline('german', search_text({beginning}), {words}, %s)"
-    both = RawSQL(
-        f"ts_headline('english', {german}, {words}, %s)", [*[*parameters, options] * 2], TextField()
-    )
-    return {"marked": both, "beginning": RawSQL(beginning, [], TextField())}
+    return f"ts_headline('english', {german}, {words}, %s)", [*[*parameters, options] * 2]
 
 
 Marks = list[tuple[int, int]]  # begin and end of each
@@ -322,7 +378,7 @@ def _densest(text: str, marks: Marks, length: int) -> int:
     best, most = 0, (0, 0)
     words: Counter[str] = Counter()
     within: deque[tuple[int, str]] = deque()
-    for begin, end in marks:
+    for begin, end in islice(marks, MOST_MARKS):
         within.append((begin, text[begin:end].lower()))
         words[within[-1][1]] += 1
         while within[0][0] < begin - length:

@@ -167,5 +167,5 @@ def _hits() -> list[Hit]:
     return [
         Hit(_question("?"), passage, []),
         Hit(_answer(State.DONE), passage, []),
-        Hit(_answer(State.DONE), [], [found] * 4),
+        Hit(_answer(State.DONE), [], [found] * 3, further_sources=1),
     ]
