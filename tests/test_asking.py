@@ -99,12 +99,31 @@ def test_nothing_is_asked_in_a_conversation_that_was_deleted(start: Start, ask: 
         answering.ask(stale, "Und dann?", token)
     with pytest.raises(answering.Gone):
         answering.ask_anew(stale.messages.get(position=1), "Anders?", token)
-    with pytest.raises(answering.Gone):
-        start(client_token=thread.client_token)
     thread.delete()
     with pytest.raises(answering.Gone):
         answering.ask(stale, "Und dann?", token)
     assert not Message.objects.filter(client_token=token).exists()
+
+
+def test_form_sent_once_more_after_its_conversation_was_deleted_asks_in_a_new_one(start: Start) -> None:
+    first = start("Was gilt?")
+    first.move(Shelf.DELETED)
+    second = start("Was gilt?", client_token=first.client_token)
+    again = start("Was gilt?", client_token=first.client_token)
+    assert second.pk != first.pk
+    assert again.pk == second.pk
+    assert second.messages.get(position=1).content == "Was gilt?"
+
+
+@pytest.mark.parametrize("way", ["wait_again", "hand_back"])
+def test_what_is_being_answered_in_a_deleted_conversation_is_not_tried_again(start: Start, way: str) -> None:
+    thread = start()
+    answer = answer_of(thread)
+    answer.begin()
+    thread.move(Shelf.DELETED)
+    answer.wait_again("api_error", 1) if way == "wait_again" else answer.hand_back()
+    answer.refresh_from_db()
+    assert answer.state == State.STOPPED
 
 
 def test_assistant_that_is_not_for_the_user_is_not_asked(

@@ -345,6 +345,29 @@ def test_others_conversations_are_not_found(start: Start, colleague: User, admin
     assert (thread.title, thread.shelf) == ("Welche Kündigungsfrist gilt?", stands)
 
 
+def test_what_is_pinned_is_few_as_it_stands_on_each_page(
+    client: Client, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threads.models.thread.MOST_PINNED", 1)
+    first, second = start(), start()
+    first.move(Shelf.PINNED)
+    response: Any = client.post(url("shelf", second.pk), {"to": "pinned"}, follow=True)
+    second.refresh_from_db()
+    assert second.shelf == Shelf.LISTED
+    notice = page_of(response).select_one("main .notice[data-kind=error]")
+    assert notice
+    assert "angeheftet" in notice.get_text()
+
+
+def test_what_was_brought_back_in_another_tab_is_not_erased(start: Start) -> None:
+    thread = start()
+    thread.move(Shelf.DELETED)
+    Thread.objects.get(pk=thread.pk).move(Shelf.LISTED)
+    with pytest.raises(Thread.DoesNotExist):
+        thread.erase()
+    assert Thread.objects.filter(pk=thread.pk).exists()
+
+
 # --- titles ---
 
 

@@ -18,6 +18,14 @@ function offer(field) {
   field.setSelectionRange(draft.length, draft.length);
 }
 
+// What was sent as a form has arrived where it stands as a question.
+const sent = JSON.parse(sessionStorage.getItem("sent"));
+const asked = [...document.querySelectorAll("[data-role=user] .message-text")];
+if (sent && asked.some(({ textContent }) => textContent.trim() === sent.text.trim())) {
+  sessionStorage.removeItem(sent.key);
+  sessionStorage.removeItem("sent");
+}
+
 for (const field of document.querySelectorAll(FIELDS)) offer(field);
 
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
@@ -45,6 +53,8 @@ document.addEventListener("htmx:afterRequest", ({ detail: { xhr, requestConfig: 
 
 document.addEventListener("submit", ({ target }) => {
   const { content } = target.elements; // also what the page of the notice carries; not examples' buttons
-  if (!target.matches("[hx-post]") && content?.matches?.("input, textarea")) drop(content);
+  if (!target.matches("[hx-post]") && content?.matches?.("input, textarea")) {
+    sessionStorage.setItem("sent", JSON.stringify({ key: keyOf(content), text: content.value }));
+  }
   if (target.action.endsWith("/logout/")) sessionStorage.clear();
 });

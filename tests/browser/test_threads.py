@@ -422,6 +422,22 @@ def test_draft_survives_reload_and_other_pages_and_ends_when_it_is_sent(
     expect(box).to_have_value("")
 
 
+def test_first_question_that_did_not_arrive_is_still_there(page: Page) -> None:
+    box = page.get_by_role("textbox", name="Ihre Frage")
+    page.goto("/assistants/arbeitsrecht/")
+    box.fill("Nicht verlieren")
+    page.context.set_offline(True)
+    box.press("Enter")
+    page.wait_for_timeout(500)  # the browser's own page
+    page.context.set_offline(False)
+    page.goto("/assistants/arbeitsrecht/")
+    expect(box).to_have_value("Nicht verlieren")
+    box.press("Enter")
+    expect(answers(page)).to_have_count(1)
+    page.goto("/assistants/arbeitsrecht/")
+    expect(box).to_have_value("")
+
+
 def test_draft_is_its_writers_alone(page: Page, start: Start, colleague: User) -> None:
     page.goto("/")
     page.get_by_role("textbox", name="Ihre Frage").fill("Vertraulich")

@@ -5,7 +5,7 @@ the moment at which a call may start. So there is no queue to be kept in step wi
 """
 
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.db import transaction
@@ -38,16 +38,21 @@ class NotUsable(Exception):
 def start_thread(user: User, assistant: Assistant, text: str, client_token: UUID) -> Thread:
     """A new conversation with its first question; the same one when `client_token` comes twice.
 
-    Raises `Gone`, `NotUsable` and `LimitReached`.
+    Looked for under the lock: of two at once the database would refuse one, and its log would quote the title.
+    Raises `NotUsable` and `LimitReached`.
     """
-    thread, _ = Thread.objects.get_or_create(
+    user.lock()
+    thread = user.threads.filter(client_token=client_token).first()
+    if (
+        thread and thread.deleted_at
+    ):  # the form was sent once more after that: the question is asked all the same
+        return start_thread(user, assistant, text, uuid5(client_token, str(thread.pk)))
+    thread = thread or Thread.objects.create(
         owner=user,
+        assistant=assistant,
+        title=title_of(text),
         client_token=client_token,
-        defaults={
-            "assistant": assistant,
-            "title": title_of(text),
-            "asked_at": timezone.now(),
-        },
+        asked_at=timezone.now(),
     )
     ask(thread, text, client_token)
     return thread

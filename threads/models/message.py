@@ -215,18 +215,22 @@ class Message(models.Model):
 
     def wait_again(self, error_code: str, seconds: float) -> None:
         """The call failed for now, and is to be tried again after `seconds`."""
-        self._move(
-            [State.ANSWERING],
-            State.WAITING,
+        self._wait(
             error_code=error_code,
             failures=models.F("failures") + 1,
             not_before=timezone.now() + timedelta(seconds=seconds),
-            claimed_by=None,
         )
 
     def hand_back(self) -> None:
         """Its worker ended, or died: another takes it."""
-        self._move([State.ANSWERING], State.WAITING, claimed_by=None)
+        self._wait()
+
+    @transaction.atomic
+    def _wait(self, **fields: Any) -> None:
+        """Again; but in a conversation that was deleted meanwhile nobody waits any more."""
+        self._move([State.ANSWERING], State.WAITING, claimed_by=None, **fields)
+        if Thread.objects.filter(pk=self.thread_id, deleted_at__isnull=False).exists():
+            self.stop()
 
     def stop(self) -> None:
         """The question is withdrawn, while it waits."""

@@ -1,6 +1,6 @@
 import uuid
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models, transaction
@@ -12,7 +12,12 @@ from threads.models.assistant import Assistant
 from threads.models.user import User
 
 TITLE_CHARACTERS = 80
+MOST_PINNED = 20
 UNDO_DAYS = 7  # for so long a deleted conversation can be brought back
+
+
+class TooManyPinned(Exception):
+    """`MOST_PINNED` are: they stand on each page."""
 
 
 class Shelf(models.TextChoices):
@@ -123,18 +128,21 @@ class Thread(models.Model):
         """The API's name for this conversation is sent along with the next question."""
         new = uuid.UUID(remote_id) if remote_id else None
         if new and new != self.remote_id:
-            self.remote_id = new
-            self.save(update_fields=["remote_id"])
+            self._update(remote_id=new)
 
     def see(self) -> None:
         """Its owner has it before her."""
         if self.is_unread:
-            self.seen_at = timezone.now()
-            self.save(update_fields=["seen_at"])
+            self._update(seen_at=timezone.now())
+
+    def _update(self, **fields: Any) -> None:
+        """Those alone; nothing happens to a conversation that was erased meanwhile."""
+        Thread.objects.filter(pk=self.pk).update(**fields)
+        for name, value in fields.items():
+            setattr(self, name, value)
 
     def rename(self, title: str) -> None:
-        self.title = title
-        self.save(update_fields=["title"])
+        self._update(title=title)
 
     @property
     def shelf(self) -> Shelf:
@@ -149,16 +157,24 @@ class Thread(models.Model):
 
         Its shelf is then as it is now. Raises `Thread.DoesNotExist`.
         """
-        User.objects.select_for_update(no_key=True).get(pk=self.owner_id)
+        self.owner.lock()
         self.refresh_from_db(fields=["pinned_at", "archived_at", "deleted_at"])
 
     @transaction.atomic
     def move(self, shelf: Shelf) -> Shelf:
-        """Deleted, it can be brought back for `UNDO_DAYS`; what waits in it is withdrawn. Returns where it stood."""
+        """Deleted, it can be brought back for `UNDO_DAYS`; what waits in it is withdrawn. Returns where it stood.
+
+        Raises `TooManyPinned`, and `Thread.DoesNotExist` where it was erased meanwhile.
+        """
         self.lock()
         before, now = self.shelf, timezone.now()
         if before == shelf:
             return before
+        if (
+            shelf == Shelf.PINNED
+            and Thread.objects.filter(owner=self.owner_id).on(shelf).count() >= MOST_PINNED
+        ):
+            raise TooManyPinned
         self.pinned_at = now if shelf == Shelf.PINNED else None
         self.archived_at = now if shelf == Shelf.ARCHIVED else None
         self.deleted_at = now if shelf == Shelf.DELETED else None
@@ -167,3 +183,11 @@ class Thread(models.Model):
             for answer in self.messages.open():
                 answer.stop_if_waiting()
         return before
+
+    @transaction.atomic
+    def erase(self) -> None:
+        """For good; only what is deleted. Raises `Thread.DoesNotExist` where it is so no longer."""
+        self.lock()
+        if self.shelf != Shelf.DELETED:
+            raise Thread.DoesNotExist
+        self.delete()

@@ -94,6 +94,10 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    def lock(self) -> None:
+        """Till the transaction ends, nobody else asks for this user, or moves her conversations."""
+        User.objects.select_for_update(no_key=True).get(pk=self.pk)
+
     def clean(self) -> None:
         super().clean()
         self.email = self.email.lower()  # before it is compared with the others'

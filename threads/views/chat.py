@@ -34,7 +34,7 @@ def assistant(request: Request, slug: str) -> HttpResponse:
                 request.user, assistant, form.cleaned_data["content"], form.cleaned_data["client_token"]
             )
             return redirect("threads:thread", thread.pk)
-        except (answering.Gone, answering.NotUsable):
+        except answering.NotUsable:
             raise Http404 from None
         except answering.LimitReached as limit:
             form.add_error("content", str(limit))

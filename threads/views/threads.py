@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from threads import listing
 from threads.forms import PageForm, ShelfForm, TitleForm
 from threads.models import Shelf, Thread
-from threads.models.thread import UNDO_DAYS
+from threads.models.thread import MOST_PINNED, UNDO_DAYS, TooManyPinned
 from threads.undo import undo_tag
 from threads.views.request import Request
 
@@ -88,7 +88,14 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return HttpResponse(status=422)
     now = form.cleaned_data["to"]
-    before = thread.move(now)
+    try:
+        before = thread.move(now)
+    except Thread.DoesNotExist:
+        raise Http404 from None
+    except TooManyPinned:
+        text = _("At most %(count)s conversations can be pinned. Unpin another one first.")
+        messages.error(request, text % {"count": MOST_PINNED})
+        return redirect(thread)
     if now in (Shelf.PINNED, Shelf.LISTED):
         messages.success(request, _said(before, now))
         return redirect(thread)
@@ -102,7 +109,10 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
 def erasure(request: Request, thread_id: UUID) -> HttpResponse:
     """For good; only what was deleted before."""
     deleted = Thread.objects.kept_for(request.user).on(Shelf.DELETED)
-    get_object_or_404(deleted, pk=thread_id).delete()
+    try:
+        get_object_or_404(deleted, pk=thread_id).erase()
+    except Thread.DoesNotExist:
+        raise Http404 from None
     messages.success(request, _("The conversation has been removed for good."))
     return redirect("threads:deleted")
 
