@@ -157,4 +157,4 @@ def test_without_script_the_page_says_that_it_is_needed(
 ) -> None:
     page = open_browser(asker, java_script_enabled=False)
     page.goto("/account/preferences/")
-    expect(page.locator("noscript p")).to_be_visible()
+    expect(page.locator("#permission ~ noscript p")).to_be_visible()

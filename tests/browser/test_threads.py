@@ -95,7 +95,8 @@ def test_escape_gives_up_renaming_and_focus_stays_near(page: Page, finished: Cal
     page.locator(".thread-rename").click()
     field = page.get_by_label("Titel")
     expect(field).to_be_focused()
-    page.wait_for_function("getSelection().toString() === 'Was gilt?'")
+    expect(field).to_have_js_property("selectionStart", 0)
+    expect(field).to_have_js_property("selectionEnd", len("Was gilt?"))
     assert field.evaluate("e => getComputedStyle(e).color") == page.locator("body").evaluate(
         "e => getComputedStyle(e).color"
     )

@@ -162,10 +162,9 @@ def test_what_can_be_said_opens_above_the_composer(page: Page, thread: Thread) -
     tools.get_by_role("button", name="Nicht hilfreich").click()
     send = tools.get_by_role("button", name="Rückmeldung senden")
     expect(send).to_be_visible()
-    page.wait_for_function(
-        """document.querySelector(".feedback-more").getBoundingClientRect().bottom
-          <= document.querySelector(".thread-foot").getBoundingClientRect().top"""
-    )
+    page.wait_for_timeout(500)  # it is scrolled, or it never is
+    bottom = tools.locator(".feedback-more").evaluate("e => e.getBoundingClientRect().bottom")
+    assert bottom <= page.locator(".thread-foot").evaluate("e => e.getBoundingClientRect().top")
 
 
 @pytest.mark.parametrize("width", [320, 1440])
