@@ -8,8 +8,10 @@ const ABOVE = 10; // rows of a list that are loaded above its place
 const idOf = (part) => part?.id.slice(part.id.indexOf("-") + 1) ?? "";
 const topOf = (part) => part.getBoundingClientRect().top;
 let late;
+let leaves = false;
 
 function keep() {
+  if (leaves) return;
   const all = [...reading.querySelectorAll(PARTS)];
   const at = all.findIndex((part) => part.getBoundingClientRect().bottom > 0);
   if (at < 0) return;
@@ -35,6 +37,7 @@ function ask(name, id, above) {
   const query = part && `?${name}=${part}`;
   if (location.search === query) return; // it is gone
   history.replaceState(history.state, "", `${location.pathname}${query}${name === "around" ? `#${id}` : ""}`);
+  leaves = true; // until it does, nothing here is where she reads
   location.reload();
 }
 
