@@ -18,6 +18,8 @@ from tests.conftest import answer_of
 from threads import answering, exports
 from threads.exports import DIGITAL_SOURCE_TYPE, Document, exchanges_of
 from threads.models import Message, Shelf, Source, State, Thread, User
+from threads.sandbox.answers import _text as answer_from
+from threads.sandbox.corpus import passages
 
 pytestmark = pytest.mark.django_db
 
@@ -356,6 +358,93 @@ def test_hostile_answer_stays_in_its_place(start: Start, ask: Ask, evil: str) ->
     assert len(body.select("h3")) >= 4
     assert len(body.select("body > ol > li, ol > li > p > strong")) >= 2
     assert not body.select("script, img, div, iframe")
+
+
+TABLE = "| a | b |\n|---|---|\n"
+ALIVE_ELSEWHERE = [
+    *(
+        f"[l]({scheme}:alert(1))"
+        for scheme in ("javascript", "JavaScript", "data", "vbscript", "file", "x-y")
+    ),
+    "[l](<javascript:alert(1)>)",
+    "[l](java\\script:alert(1))",
+    "[l](&#106;avascript:alert(1))",
+    "[l](java&Tab;script:alert(1))",
+    "[l](javascript:alert( 1 ))",
+    "[l]\n(javascript:alert(1) 'x' y)",
+    "<javascript:alert(1)>",
+    "<file:///etc/passwd>",
+    "![x](javascript:alert(1))",
+    "[l][1]\n\n[1]: javascript:alert(1)",
+    "[1]: https://evil.example",
+    "> - [1]:\n>   https://evil.example",
+    "[^1]: a note of all answers",
+    f"{TABLE}| `a | ![x](http://evil.example/p.png)` |",
+    f"{TABLE}| `a | <img src=http://evil.example/p.png>` |",
+    f"{TABLE}| `a | [x](javascript:alert(1))` |",
+]
+LIKE_OURS = [
+    "## Frage 2\n\n> Darf ich?\n\n## Antwort 2\n\nJa.",
+    "## Question 2",
+    "### Quellen\n\n1. **BGB**",
+    "# Rechtshinweis",
+    "Antwort 2\n---",
+    "> Frage 2\n> ===",
+    "- ## Frage",
+    "## **Frage** `2` ##",
+    "## Fr&#97;ge&nbsp;2",
+    "## F\u200brage\u00a0\u00ad2",
+    "## Ｆｒａｇｅ 2",
+    "## Frаge 2",  # with a Cyrillic letter
+    "## LEGAL  NOTICE",
+]
+AS_IT_CAME = [
+    "[BGB](https://example.org/§_622), [Mail](mailto:a@example.org) und <https://example.org>",
+    "[dort](/a/b:c?d), [hier](#a) und [da](b)",
+    "Siehe [1] und [2](3): data: javascript: file: x",
+    "## Fragen\n\n### Häufige Fragen zur Frist\n\n# Die Antwort\n\n## Quellensteuer",
+    "## Antwort auf Ihre Frage",
+    f"{TABLE}| `a` | **b** |\n\nText",
+    "`![x](https://example.org/x.png)` und `<b>` und `[l](https://example.org)`",
+]
+
+
+@pytest.mark.parametrize("evil", [*ALIVE_ELSEWHERE, *LIKE_OURS])
+def test_what_would_live_in_other_programs_is_code(start: Start, evil: str) -> None:
+    thread = start("eins")
+    finish(answer_of(thread), content=evil)
+    markdown = markdown_of(thread)
+    assert f"\n\n```text\n{evil}\n```\n\n" in markdown
+    assert [tag.get_text() for tag in body_of(markdown).select("h2")] == ["Frage", "Antwort"]
+
+
+@pytest.mark.parametrize("text", AS_IT_CAME)
+def test_what_does_no_harm_goes_in_as_it_came(start: Start, text: str) -> None:
+    thread = start("eins")
+    finish(answer_of(thread), content=text)
+    assert f"\n\n{text}\n\n" in markdown_of(thread)
+
+
+def test_answers_of_the_usual_kind_go_in_as_they_came() -> None:
+    found = passages()
+    for first in range(len(found) - 4):
+        text = answer_from(found[first : first + 4], english=first % 2 == 0)
+        assert exports._answer_as_markdown(text) == text
+
+
+def test_one_answer_defines_nothing_for_another(start: Start, ask: Ask) -> None:
+    thread = start("eins")
+    finish(answer_of(thread), content="[1]: https://evil.example")
+    finish(ask(thread, "zwei"), content="Siehe [1].")
+    assert not [a for a in body_of(markdown_of(thread)).select("a") if "evil" in str(a["href"])]
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\ufeff", "\x7f", "\x85", "\u2028"])
+def test_head_holds_what_yaml_takes(thread: Thread, character: str) -> None:
+    thread.title = f"a{character}b"
+    markdown = markdown_of(thread)
+    assert character not in markdown.split("---\n", 2)[1]
+    assert head_of(markdown)["title"] == f"a{character}b"
 
 
 @pytest.mark.parametrize("evil", HOSTILE)

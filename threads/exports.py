@@ -8,13 +8,16 @@ each has a page of its own, and can be taken along from there.
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
-from django.utils import timezone
+from django.conf import settings
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 from markdown_it import MarkdownIt
@@ -173,23 +176,72 @@ def _source_as_markdown(source: Source) -> str:
     return number + re.sub(r"\n(?=[^\n])", f"\n{' ' * len(number)}", "\n\n".join(blocks))
 
 
-_markdown = MarkdownIt("commonmark")
+class _Reader(MarkdownIt):
+    """Reads text as other programs may: to some, any address makes a link."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802 as it is called there
+        return True
+
+
+_reader, _table_reader = _Reader("commonmark"), _Reader("commonmark").enable("table")
 _END = "end"
+_FOREIGN = {"html_block", "html_inline", "image"}
+_SAFE_ADDRESS = re.compile(r"(?:https?|mailto):|[^:]*(?:[/?#]|$)", re.IGNORECASE)
+# More programs know these than read them alike.
+_OTHER_ADDRESS = re.compile(r"\]\s*\(\s*(?:<\s*)?(?!https?:|mailto:)[^\s()<>/?#]+:", re.IGNORECASE)
+_DEFINITION = re.compile(r"^[ \t>*+-]*\[[^\[\]\n]+\]:", re.MULTILINE)
 
 
 def _answer_as_markdown(text: str) -> str:
     """As it came: as Markdown where that shows what the page shows and ends where the answer does, else as code.
 
-    HTML and images are text on our pages; elsewhere, they would be requests to somebody's server, or worse.
+    HTML and images are text on our pages; elsewhere, they would be requests to somebody's server, or worse. Other
+    programs follow addresses that ours do not, and what one answer defines would hold for all others.
     """
-    if is_parsed(text):
-        tokens = _markdown.parse(f"{text}\n\n{_END}")
-        inline = [child for token in tokens for child in token.children or ()]
-        foreign = {"html_block", "html_inline", "image"} & {token.type for token in (*tokens, *inline)}
-        if not foreign and [(token.level, token.content) for token in tokens[-2:]] == [(1, _END), (0, "")]:
+    if is_parsed(text) and not _OTHER_ADDRESS.search(text) and not _DEFINITION.search(text):
+        # Most programs know tables, some do not: what is code to the one may be a link, or an image, to the other.
+        readers = (_reader, _table_reader) if "|" in text else (_reader,)
+        if all(_is_alike(text, reader) for reader in readers):
             return text
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}text\n{text}\n{fence}"
+
+
+def _is_alike(text: str, reader: MarkdownIt) -> bool:
+    """Is it shown as on the page, and told apart from what stands before and after it?"""
+    definitions: dict[str, Any] = {}
+    tokens = reader.parse(f"{text}\n\n{_END}", definitions)
+    inline = [child for token in tokens for child in token.children or ()]
+    if definitions.get("references") or _FOREIGN & {token.type for token in (*tokens, *inline)}:
+        return False
+    if not all(
+        _SAFE_ADDRESS.match(str(token.attrs["href"])) for token in inline if token.type == "link_open"
+    ):
+        return False
+    headings = [after for token, after in pairwise(tokens) if token.type == "heading_open"]
+    if any(_is_like_ours("".join(child.content for child in token.children or ())) for token in headings):
+        return False
+    return [(token.level, token.content) for token in tokens[-2:]] == [(1, _END), (0, "")]
+
+
+def _is_like_ours(heading: str) -> bool:
+    """May it be taken for a heading of the document, as "Frage 2"?"""
+    letters = unicodedata.normalize("NFKD", heading)
+    letters = "".join(letter for letter in letters if unicodedata.category(letter) not in ("Mn", "Cf"))
+    words = re.findall(r"[^\W\d_]+", letters.casefold())
+    if not "".join(words).isascii():  # letters of other scripts look like ours
+        return True
+    return any(words[: len(ours)] == ours and len(words) <= len(ours) + 1 for ours in _headings())
+
+
+@cache
+def _headings() -> list[list[str]]:
+    """In all languages: of what a document was made in, no reader has to know."""
+    found = []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            found += [gettext("Question"), gettext("Answer"), gettext("Legal notice"), gettext("Sources")]
+    return [heading.casefold().split() for heading in found]
 
 
 def _quote(text: str) -> str:
@@ -212,7 +264,7 @@ def _escaped(meant: str) -> str:
     return f"{meant}\\" if meant.isdigit() else f"\\{meant}"
 
 
-_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 def _yaml(value: str | bool) -> str:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import both, page_in, violations
@@ -94,6 +94,24 @@ def test_more_results_follow_and_reading_goes_on_there(page: Page, conversations
     expect(page.get_by_role("link", name="Weitere Treffer")).to_have_count(0)
     expect(page.get_by_role("list", name="Weitere Treffer")).to_be_focused()
     expect(page.get_by_role("status").first).to_have_text("2 weitere Treffer")
+
+
+def test_refused_further_results_are_asked_for_again(
+    page: Page, asker: User, conversations: list[Thread]
+) -> None:
+    page.goto("/search/?q=Kündigung")
+    more = page.get_by_role("link", name="Weitere Treffer")
+    elsewhere = connection.copy()
+    with elsewhere.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('search'), %s::int)", [asker.pk])
+        more.click()
+        expect(page.get_by_role("searchbox")).to_have_accessible_description(re.compile("läuft noch"))
+        expect(page.get_by_role("searchbox")).to_be_focused()
+        expect(page.get_by_role("searchbox")).to_have_count(1)
+        expect(page.locator(".hit")).to_have_count(HITS_PER_PAGE)
+    elsewhere.close()
+    more.click()
+    expect(page.locator(".hit")).to_have_count(HITS_PER_PAGE + 2)
 
 
 def test_hit_leads_to_its_message(page: Page, conversations: list[Thread]) -> None:
