@@ -3,5 +3,6 @@
 document.addEventListener("htmx:afterSwap", (event) => {
   const { requestConfig: { elt: { dataset } }, target } = event.detail;
   if (!("focusAfter" in dataset)) return;
-  document.querySelector(dataset.focusAfter || `#${target.id}`)?.focus({ preventScroll: true });
+  const there = dataset.focusAfter ? document.querySelector(dataset.focusAfter) : document.getElementById(target.id);
+  there?.focus({ preventScroll: true });
 });
