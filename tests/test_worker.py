@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
@@ -158,6 +159,14 @@ async def test_what_was_deleted_long_ago_is_removed_in_batches_until_nothing_is_
     async with at_work():
         for thread in threads:
             await until_gone(thread)
+
+
+async def test_sessions_that_have_ended_are_removed() -> None:
+    ended = timezone.now() - timedelta(seconds=1)
+    await sync_to_async(Session.objects.create)(session_key="ended", session_data="", expire_date=ended)
+    async with at_work(), asyncio.timeout(SOON):
+        while await sync_to_async(Session.objects.exists)():
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("error", [IntegrityError, OperationalError])

@@ -586,6 +586,7 @@ def test_lists_and_menus(page_in: Open, asker: User, many: list[Thread]) -> None
         "/threads/archived/",
         "/threads/deleted/",
         f"/threads/{many[9].pk}/title/",
+        f"/threads/{many[3].pk}/",  # deleted
     ):
         page.goto(path)
         assert violations(page) == [], path

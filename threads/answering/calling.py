@@ -190,10 +190,13 @@ def settle_failure(claim: Claim, error: CompletionsError) -> None:
         Assistant.objects.filter(threads=answer.thread_id).update(fault=error.error_code)
     age = (timezone.now() - answer.created_at).total_seconds()
     again = age < settings.GIVE_UP_SECONDS if isinstance(error, _PASSING) else answer.failures + 1 < FAILURES
+    about = {"error_code": error.error_code, "failures": answer.failures + 1}
     if error.can_retry and again:
         answer.wait_again(error.error_code, seconds_before_next(answer.failures, error.retry_after))
+        log.info("is to be asked again", extra=_about(claim, "answer_waits_again") | about)
     else:
         answer.fail(error.error_code)
+        log.warning("answer failed", extra=_about(claim, "answer_failed") | about)
 
 
 def seconds_before_next(failures: int, retry_after: float | None) -> float:

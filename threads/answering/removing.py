@@ -1,8 +1,11 @@
-"""Removing for good what was deleted so long ago that it can't be brought back, with all that hangs on it."""
+"""Removing for good: what was deleted so long ago that it can't be brought back, with all that hangs on it; and
+sessions that have ended."""
 
 import asyncio
 import logging
 from uuid import UUID
+
+from django.contrib.sessions.backends.db import SessionStore
 
 from threads.answering.calling import DATABASE_AWAY, where
 from threads.answering.database import DatabaseThread
@@ -30,6 +33,7 @@ async def _remove_all(database: DatabaseThread) -> None:
     try:
         while await database.run(remove_some, stuck):
             pass
+        await database.run(SessionStore.clear_expired)
     except DATABASE_AWAY as error:
         log.warning("database away", extra={"action": "database_away", "error": type(error).__name__})
     except Exception as error:
