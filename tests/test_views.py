@@ -269,13 +269,15 @@ def test_nothing_is_stored_in_a_conversation_that_was_deleted_meanwhile(
     assert thread.messages.count() == 2
 
 
-def test_first_question_sent_again_after_its_conversation_was_deleted_is_not_found(
+def test_first_question_sent_again_after_its_conversation_was_deleted_is_asked_in_a_new_one(
     client: Client, assistant: Assistant
 ) -> None:
     sent = question()
     client.post(url("assistant", assistant.slug), sent)
     Thread.objects.get().move(Shelf.DELETED)
-    assert client.post(url("assistant", assistant.slug), sent).status_code == 404
+    response: Any = client.post(url("assistant", assistant.slug), sent, follow=True)
+    assert response.status_code == 200
+    assert page_of(response).select_one("article[data-role=user]")
 
 
 # --- answers ---

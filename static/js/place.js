@@ -47,4 +47,5 @@ if (reading) {
   soon();
   addEventListener("popstate", restore);
   addEventListener("scroll", soon, { passive: true });
+  addEventListener("click", keep, { capture: true }); // a link may lead away within the page
 }
