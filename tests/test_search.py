@@ -643,10 +643,10 @@ def test_passage_of_one_endless_word_is_cut() -> None:
 
 
 def test_many_marks_are_looked_through_quickly() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     text = "".join(f"{n:05} " for n in range(50_000))
     excerpt(text, [(6 * n, 6 * n + 5) for n in range(50_000)], PASSAGE_CHARACTERS)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 1
 
 
 def test_rendered_passage_is_escaped() -> None:
