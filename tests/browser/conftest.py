@@ -114,3 +114,9 @@ def open_browser(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
 def page(open_browser: Callable[..., Page], asker: User) -> Page:
     """The asker's."""
     return open_browser(asker)
+
+
+@pytest.fixture
+def plain(open_browser: Callable[..., Page], asker: User) -> Page:
+    """The asker's, without JavaScript."""
+    return open_browser(asker, java_script_enabled=False)

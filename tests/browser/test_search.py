@@ -47,11 +47,6 @@ def page(open_browser: Callable[..., Page], asker: User) -> Page:
     return open_browser(asker)
 
 
-@pytest.fixture
-def plain_page(open_browser: Callable[..., Page], asker: User) -> Page:
-    return open_browser(asker, java_script_enabled=False)
-
-
 def look_for(page: Page, text: str) -> None:
     page.get_by_role("searchbox").fill(text)
     page.get_by_role("searchbox").press("Enter")
@@ -147,8 +142,8 @@ def test_filters(page: Page, conversations: list[Thread]) -> None:
     expect(page.locator(".hit")).to_have_count(HITS_PER_PAGE)
 
 
-def test_searching_without_script(plain_page: Page, conversations: list[Thread]) -> None:
-    page = plain_page
+def test_searching_without_script(plain: Page, conversations: list[Thread]) -> None:
+    page = plain
     page.goto("/")
     page.get_by_role("link", name="Suche", exact=True).click()
     look_for(page, '"Die Kündigung"')
@@ -162,11 +157,11 @@ def test_searching_without_script(plain_page: Page, conversations: list[Thread])
     page.wait_for_url(re.compile(r"/threads/.*#message-"))
 
 
-def test_mistake_without_script(plain_page: Page, conversations: list[Thread]) -> None:
-    plain_page.goto("/search/")
-    look_for(plain_page, "§ …")
-    expect(plain_page.get_by_role("alert")).to_contain_text("auch ein Wort")
-    expect(plain_page.get_by_role("searchbox")).to_have_value("§ …")
+def test_mistake_without_script(plain: Page, conversations: list[Thread]) -> None:
+    plain.goto("/search/")
+    look_for(plain, "§ …")
+    expect(plain.get_by_role("alert")).to_contain_text("auch ein Wort")
+    expect(plain.get_by_role("searchbox")).to_have_value("§ …")
 
 
 @both

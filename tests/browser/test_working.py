@@ -24,12 +24,6 @@ def thread(start: Callable[..., Thread]) -> Thread:
     return start(f"{QUESTION} !sandbox true_legal_advice")
 
 
-@pytest.fixture
-def plain(open_browser: Callable[..., Page], asker: User) -> Page:
-    """Without JavaScript."""
-    return open_browser(asker, java_script_enabled=False)
-
-
 def opened(page: Page, thread: Thread) -> Locator:
     """The tools of its answer, which has come."""
     page.goto(f"/threads/{thread.pk}/")
