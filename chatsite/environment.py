@@ -63,6 +63,12 @@ class Environment(BaseSettings):
         pattern=r"^(https?://\S+|[^@\s]+@[^@\s]+)$",
         description="E-mail address or URL for who meets a barrier; else the administrators.",
     )
+    data_protection_contact: str = Field(
+        "", max_length=200, description="Whom users ask about their data; else the administrators."
+    )
+    four_eyes: bool = Field(
+        True, description="Mandates, and names, are released by another person than who asks."
+    )
     debug: bool = Field(False, description="Django's debug pages. Never in production.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")

@@ -3,14 +3,17 @@
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.db import connection as database
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -18,7 +21,8 @@ from django.utils import timezone
 from threads import answering
 from threads.answering.worker import AnsweringWorker
 from threads.completions import open_http
-from threads.models import Assistant, Connection, Message, Notice, Thread, User
+from threads.models import Assistant, Connection, Mandate, Message, Notice, Thread, User
+from threads.roles import AUDITOR, RELEASER, Role, make_groups
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW, Sandbox, running
 
 # The browser tests' own fixtures run an event loop in this thread; Django's guard would refuse the database.
@@ -36,6 +40,13 @@ def _static_files() -> None:
         call_command("collectstatic", interactive=False, verbosity=0)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Tests that commit empty the tables afterwards, which the log refuses. Its rows are protected all the same."""
+    with django_db_blocker.unblock(), database.cursor() as cursor:
+        cursor.execute("ALTER TABLE threads_event DISABLE TRIGGER events_stay")
+
+
 @pytest.fixture
 def asker(db: None) -> User:
     return acknowledging(User.objects.create_user("asker@example.org", PASSWORD, first_name="Asta"))
@@ -44,6 +55,73 @@ def asker(db: None) -> User:
 @pytest.fixture
 def colleague(db: None) -> User:
     return acknowledging(User.objects.create_user("colleague@example.org", PASSWORD))
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return _in_group(acknowledging(User.objects.create_user("auditor@example.org", PASSWORD)), AUDITOR)
+
+
+@pytest.fixture
+def releaser(db: None) -> User:
+    """Releases mandates: say for the works council."""
+    return _in_group(acknowledging(User.objects.create_user("releaser@example.org", PASSWORD)), RELEASER)
+
+
+def _in_group(user: User, role: Role) -> User:
+    make_groups()  # they are gone once the tables were emptied
+    user.groups.add(Group.objects.get(name=role.name))
+    return user
+
+
+@pytest.fixture
+def propose(auditor: User) -> Callable[..., Mandate]:
+    """A mandate of this week that names the auditor; all can be overridden."""
+
+    def propose(
+        auditors: Sequence[User] = (), assistants: Sequence[Assistant] = (), **fields: Any
+    ) -> Mandate:
+        today = timezone.localdate()
+        defaults = {
+            "title": "Stichprobe",
+            "purpose": "Güte der Antworten",
+            "legal_basis": "Betriebsvereinbarung KI, § 7",
+            "since": today - timedelta(days=30),
+            "until": today,
+            "valid_from": today,
+            "valid_until": today + timedelta(days=30),
+            "proposed_by": auditor,
+        }
+        mandate = Mandate(**(defaults | fields))
+        mandate.propose(assistants, auditors or [auditor])
+        return mandate
+
+    return propose
+
+
+@pytest.fixture
+def grant(propose: Callable[..., Mandate], releaser: User) -> Callable[..., Mandate]:
+    """A mandate in force, as `propose` makes it; what is in its scope by now is collected."""
+
+    def grant(**fields: Any) -> Mandate:
+        mandate = propose(**fields)
+        mandate.release(releaser)
+        return mandate
+
+    return grant
+
+
+@pytest.fixture
+def finish() -> Callable[..., Message]:
+    """Answer the last question of a conversation, as a worker would."""
+
+    def finish(thread: Thread, text: str = "Zwei Wochen.", **received: Any) -> Message:
+        answer = thread.messages.open().oldest_first()[0]
+        answer.begin()
+        answer.finish(sources=received.pop("sources", []), content=text, **received)
+        return answer
+
+    return finish
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from threads.models import User, with_what_is_owed
+from threads.models import User, with_rights, with_what_is_owed
 
 
 class AuthenticationBackend(auth_backends.AuthenticationBackend):
     """Loads who is signed in, and with it, in the same query, what each page has to know of her."""
 
     def get_user(self, user_id: int) -> User | None:
-        user = with_what_is_owed(User.objects.all()).filter(pk=user_id).first()
+        user = with_rights(with_what_is_owed(User.objects.all())).filter(pk=user_id).first()
         return user if user and self.user_can_authenticate(user) else None
 
 

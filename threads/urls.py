@@ -13,6 +13,7 @@ from threads.views import (
     threads,
     versions,
 )
+from threads.views.review import mandates
 
 app_name = "threads"
 
@@ -44,6 +45,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.html", exports.message_html, name="message_html"),
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
+    path("review/", mandates.review, name="review"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

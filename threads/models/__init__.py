@@ -2,34 +2,66 @@
 
 from threads.models.assistant import Assistant
 from threads.models.connection import Connection
+from threads.models.event import Event, Happening, Kind
+from threads.models.export import Export, ExportKind, ExportPart, ExportState
 from threads.models.feedback import Feedback, Rating, Reason
+from threads.models.finding import Finding, Severity, Verdict
+from threads.models.mandate import (
+    Alias,
+    Case,
+    Mandate,
+    NotAllowed,
+    Reveal,
+    SampledWeek,
+    Selection,
+    Status,
+)
 from threads.models.message import IllegalTransition, Message, Role, State
 from threads.models.notice import Acknowledgement, Notice, with_what_is_owed
 from threads.models.slot import Slot
 from threads.models.source import Source
 from threads.models.thread import Shelf, Thread
-from threads.models.user import ReadingWidth, Theme, User
+from threads.models.user import ReadingWidth, Theme, User, with_rights
 from threads.models.worker import Worker
 
 __all__ = [
     "Acknowledgement",
+    "Alias",
     "Assistant",
+    "Case",
     "Connection",
+    "Event",
+    "Export",
+    "ExportKind",
+    "ExportPart",
+    "ExportState",
     "Feedback",
+    "Finding",
+    "Happening",
     "IllegalTransition",
+    "Kind",
+    "Mandate",
     "Message",
+    "NotAllowed",
     "Notice",
     "Rating",
     "ReadingWidth",
     "Reason",
+    "Reveal",
     "Role",
+    "SampledWeek",
+    "Selection",
+    "Severity",
     "Shelf",
     "Slot",
     "Source",
     "State",
+    "Status",
     "Theme",
     "Thread",
     "User",
+    "Verdict",
     "Worker",
+    "with_rights",
     "with_what_is_owed",
 ]

@@ -3,6 +3,7 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext
@@ -94,6 +95,16 @@ class Assistant(models.Model):
         help_text=_("Inactive: no new questions; conversations stay readable."),
     )
     position = models.PositiveIntegerField(_("order"), default=0, help_text=_("Smaller numbers come first."))
+
+    retention_days = models.PositiveIntegerField(
+        _("retention"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_(
+            "Days after the last question when a conversation is erased. Empty: it is kept until its owner deletes it."
+        ),
+    )
 
     fault = models.CharField(
         _("fault"), max_length=100, blank=True, editable=False, help_text=_("What an admin has to mend.")

@@ -50,6 +50,10 @@ class Feedback(models.Model):
     class Meta:
         verbose_name = _("feedback")
         verbose_name_plural = _("feedback")
+        indexes = (
+            # what came lately, for what mandates collect
+            models.Index("updated_at", name="feedback_updated"),
+        )
 
     def __str__(self) -> str:
         return f"{self.rating} {self.message_id}"

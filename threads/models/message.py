@@ -178,6 +178,8 @@ class Message(models.Model):
             models.Index(
                 "finished_at", condition=models.Q(finished_at__isnull=False), name="message_finished"
             ),
+            # a period's answers, for mandates and for figures
+            models.Index("created_at", condition=models.Q(role="assistant"), name="message_answers"),
             # what a worker that died was at
             models.Index("claimed_by", condition=models.Q(claimed_by__isnull=False), name="message_claimed"),
             # whose questions were taken lately

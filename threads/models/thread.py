@@ -46,6 +46,14 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         """Deleted so long ago that nothing of it may be kept."""
         return self.filter(deleted_at__lte=timezone.now() - timedelta(days=UNDO_DAYS))
 
+    def held(self) -> Self:
+        """Not to be erased now: their mandate, while it is in force, or a finding, while it is open, says so."""
+        cases = apps.get_model("threads", "Case").objects
+        by_mandate = apps.get_model("threads", "Mandate").objects.in_force().filter(holds=True)
+        by_finding = apps.get_model("threads", "Finding").objects.holding().values("case")
+        holding = cases.filter(models.Q(mandate__in=by_mandate) | models.Q(pk__in=by_finding))
+        return self.filter(models.Exists(holding.filter(thread=models.OuterRef("pk"))))
+
     def with_waiting(self) -> Self:
         """Each with `is_waiting`: is an answer still to come?"""
         # By its name: the module of messages imports this one.
@@ -108,6 +116,8 @@ class Thread(models.Model):
                 condition=models.Q(pinned_at__isnull=False),
                 name="thread_pinned",
             ),
+            # what an assistant keeps no longer
+            models.Index("assistant", "asked_at", name="thread_retention"),
             # what is to be removed for good
             models.Index("deleted_at", condition=models.Q(deleted_at__isnull=False), name="thread_deleted"),
         )

@@ -2,8 +2,9 @@ import uuid
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.auth.models import AbstractUser, BaseUserManager, Permission
 from django.db import models
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -75,6 +76,14 @@ class User(AbstractUser):
     owes_notice: bool = False
     """Has the version of the notice that is in force still to be acknowledged? Known of who is signed in."""
 
+    sees_review: bool = False
+    """Has she any right in reviewing? Known of who is signed in; see `with_rights`."""
+    sees_insights: bool = False
+
+    erasing_since = models.DateTimeField(
+        null=True, editable=False, help_text="Since when the account is to be erased, once nothing is held."
+    )
+
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     USERNAME_FIELD = "email"
@@ -94,6 +103,16 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def display_name(self) -> str:
+        return self.get_full_name() or self.email
+
+    @property
+    def name_and_address(self) -> str:
+        """For where it has to be clear who it was, also later."""
+        full = self.get_full_name()
+        return f"{full} <{self.email}>"[:254] if full else self.email
+
     def lock(self) -> None:
         """Till the transaction ends, nobody else asks for this user, or moves her conversations."""
         User.objects.select_for_update(no_key=True).get(pk=self.pk)
@@ -107,3 +126,23 @@ class User(AbstractUser):
         for name, value in preferences.items():
             setattr(self, name, value)
         self.save(update_fields=list(preferences))
+
+
+REVIEW_RIGHTS = ("review_threads", "propose_mandate", "release_mandate", "view_event")
+
+
+def with_rights(users: models.QuerySet[User]) -> models.QuerySet[User]:
+    """What each page has to know to show the way to it: `sees_review`, `sees_insights`. In the same query.
+
+    What is behind the way asks `has_perm`.
+    """
+    return users.annotate(  # type: ignore[no-redef]  # what others have by default
+        sees_review=_has_one_of(*REVIEW_RIGHTS), sees_insights=_has_one_of("view_insights")
+    )
+
+
+def _has_one_of(*codenames: str) -> Any:
+    rights = Permission.objects.filter(content_type__app_label="threads", codename__in=codenames)
+    theirs = Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))
+    is_superuser = Q(is_superuser=Value(value=True))
+    return Q(is_superuser) | Q(Exists(rights.filter(theirs)))

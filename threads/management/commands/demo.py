@@ -7,6 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
@@ -19,6 +20,7 @@ from chatsite.server import Server
 from threads import importing
 from threads.completions import CompletionsError
 from threads.models import Assistant, Connection, User
+from threads.roles import AUDITOR
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW, FAMILY, WORKING_TIME, Sandbox, serve
 
 
@@ -68,10 +70,11 @@ SANDBOX_DESCRIPTIONS = {
 }
 OF_THE_DEMO = " (make run)"  # how the names of the demo's own connections end
 
+AUDITOR_ADDRESS = "auditor@example.org"
 USERS = (
     ("anna@example.org", "Anna", "Albrecht", False),
     ("admin@example.org", "Adrian", "Adam", True),
-    ("auditor@example.org", "Aurelia", "Auer", False),
+    (AUDITOR_ADDRESS, "Aurelia", "Auer", False),
 )
 
 
@@ -185,5 +188,7 @@ def make_users() -> bool:
     password = settings.ENVIRONMENT.demo_password.get_secret_value()
     for email, first_name, last_name, is_admin in USERS:
         make = User.objects.create_superuser if is_admin else User.objects.create_user
-        make(email, password, first_name=first_name, last_name=last_name)
+        user = make(email, password, first_name=first_name, last_name=last_name)
+        if email == AUDITOR_ADDRESS:
+            user.groups.add(Group.objects.get(name=AUDITOR.name))
     return True
