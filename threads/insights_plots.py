@@ -6,11 +6,13 @@ from datetime import date
 from functools import cached_property
 
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext
 
 from threads import failures
 from threads.insights import Figures, Usage
-from threads.plots import Mark, OverTime, Series, SideBySide, bars, columns, lines
+from threads.plots import Bars, Mark, OverTime, Series, bars, columns, lines
+
+PER_CENT = "\u00a0%"
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,15 @@ class Plots:
         answering = [usage.answering.median if usage and usage.answering else None for _, usage in over_time]
         return lines(
             "plot-times",
-            gettext("Half of the questions were quicker: waiting and answering"),
+            gettext("Waiting and answering times (median)"),
             gettext("Two lines over time. All figures stand in the table below."),
             gettext("Seconds"),
             [_short(day) for day, _ in over_time],
-            [Series(gettext("Waiting"), waiting), Series(gettext("Answering"), answering)],
+            [Series(gettext("Waiting time"), waiting), Series(gettext("Answering time"), answering)],
         )
 
     @cached_property
-    def assistants(self) -> SideBySide:
+    def assistants(self) -> Bars:
         marks = [
             Mark(
                 each.assistant.name if each.assistant else gettext("Other assistants"),
@@ -50,35 +52,35 @@ class Plots:
             for each in self.figures.assistants
             if each.usage
         ]
-        return bars("plot-assistants", gettext("Questions by assistant"), _listed(marks), "", marks)
+        return bars(gettext("Questions by assistant"), marks)
 
     @cached_property
-    def failures(self) -> SideBySide:
+    def failures(self) -> Bars:
         marks = [Mark(failures.what_happened(cause), count) for cause, count in self.figures.failures.causes]
         if self.figures.failures.others:
             marks.append(Mark(gettext("Other causes"), self.figures.failures.others))
-        return bars("plot-failures", gettext("Failed answers by cause"), _listed(marks), "", marks)
+        return bars(gettext("Failed answers by cause"), marks)
 
     @cached_property
-    def notices(self) -> SideBySide | None:
+    def notices(self) -> Bars | None:
         if not (usage := self.figures.usage):
             return None
         marks = [
             Mark(gettext("The assistant says: it touches on legal advice"), usage.with_notice),
-            Mark(gettext("Shown to be safe: the assistant does not say"), usage.notice_unknown),
+            Mark(gettext("Shown as a precaution: the assistant does not say"), usage.notice_unknown),
         ]
         title = gettext("Questions whose answer carries the legal notice")
-        return bars("plot-notices", title, _listed(marks, " %"), "\u00a0%", marks, highest=100)
+        return bars(title, marks, PER_CENT, highest=100)
 
     @cached_property
-    def feedback(self) -> SideBySide | None:
+    def feedback(self) -> Bars | None:
         if not (ratings := self.figures.ratings):
             return None
         marks = [
             Mark(gettext("Helpful"), ratings.helpful),
             Mark(gettext("Not helpful"), ratings.unhelpful),
         ]
-        return bars("plot-feedback", gettext("Feedback"), _listed(marks, " %"), "\u00a0%", marks, highest=100)
+        return bars(gettext("Feedback"), marks, PER_CENT, highest=100)
 
     @property
     def _over_time(self) -> Sequence[tuple[date, Usage | None]]:
@@ -88,7 +90,7 @@ class Plots:
 
 
 def _short(day: date) -> str:
-    return date_format(day, pgettext("day and month, short", "j M"))
+    return date_format(day, gettext("j M"))
 
 
 def _described(marks: Sequence[Mark]) -> str:
@@ -96,17 +98,8 @@ def _described(marks: Sequence[Mark]) -> str:
     highest = max((mark for mark in marks if mark.value is not None), key=_value, default=None)
     if highest is None:
         return gettext("All figures stand in the table below.")
-    number = int(_value(highest))
-    said = ngettext(
-        "The most are %(number)s question, on %(day)s. All figures stand in the table below.",
-        "The most are %(number)s questions, on %(day)s. All figures stand in the table below.",
-        number,
-    )
-    return said % {"number": number, "day": highest.label}
-
-
-def _listed(marks: Sequence[Mark], unit: str = "") -> str:
-    return "; ".join(f"{mark.label}: {_value(mark):.0f}{unit}" for mark in marks)
+    said = gettext("The highest: %(number)s (%(day)s). All figures stand in the table below.")
+    return said % {"number": int(_value(highest)), "day": highest.label}
 
 
 def _value(mark: Mark) -> float:

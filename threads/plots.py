@@ -1,17 +1,17 @@
-"""Plots as SVG: columns over time, lines over time, and bars side by side.
+"""Plots as SVG: columns over time, lines over time, and bars one below the other.
 
 Our own, and not a library's: matplotlib and its like weigh tens of megabytes, want a font cache, and write styles
 into the SVG, which the Content-Security-Policy forbids; those that draw in the browser are scripts. What is needed
 here is to divide an axis sensibly. Places along the width are in per cent and all others in pixels, so a plot takes
-the width there is while its letters stay as large as they are; `plot.css` gives the colours, in both themes.
+the width there is while its letters stay as large as they are; `plot.css` gives the colours, in both themes. The
+names and values of bars are text of the page, as SVG does not wrap it.
 
 Here is worked out what stands where; `elements/plot_*.html` render it. What a plot shows stands in a table, too.
 """
 
 import math
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 from django.utils.formats import number_format
@@ -19,8 +19,6 @@ from django.utils.formats import number_format
 HEIGHT = 180  # of the area between the axes, in pixels
 TOP, BOTTOM = 14, 30  # above and below it
 MOST_LABELS = 5  # along the width: they have to find room in 320 pixels
-LABEL_CHARACTERS = 34  # of a line above a bar, likewise
-LINE, BAR, GAP = 18, 12, 14  # heights, of bars side by side
 
 
 @dataclass(frozen=True)
@@ -36,15 +34,6 @@ class Mark:
 class Series:
     name: str
     values: Sequence[float | None]
-
-
-@dataclass(frozen=True)
-class Plot:
-    id: str
-    title: str
-    description: str
-    unit: str
-    height: int
 
 
 # --- what templates draw: places are strings, as a language's comma would break SVG ---
@@ -80,29 +69,33 @@ class Line:
 
 @dataclass(frozen=True)
 class Bar:
-    lines: Sequence[tuple[str, str]]
-    """Of the label, each with where it stands."""
+    label: str
     value: str
-    value_at: str
-    y: str
     width: str
 
 
 @dataclass(frozen=True)
-class OverTime(Plot):
+class OverTime:
+    id: str
+    title: str
+    description: str
+    unit: str
     rows: Sequence[Tick]
     """Of the axis of values."""
     marks: Sequence[Tick]
+    """Along the width."""
     columns: Sequence[Column] = ()
     hidden: Sequence[str] = ()
     """Where something is not told."""
     lines: Sequence[Line] = ()
-    base: str = field(default=str(TOP + HEIGHT))
-    label_at: str = field(default=str(TOP + HEIGHT + 20))
+    base: int = TOP + HEIGHT
+    label_at: int = TOP + HEIGHT + 20
+    height: int = TOP + HEIGHT + BOTTOM
 
 
 @dataclass(frozen=True)
-class SideBySide(Plot):
+class Bars:
+    title: str
     bars: Sequence[Bar]
 
 
@@ -114,7 +107,6 @@ def columns(id_: str, title: str, description: str, unit: str, marks: Sequence[M
         title,
         description,
         unit,
-        TOP + HEIGHT + BOTTOM,
         rows=_rows(ticks),
         marks=_labels([mark.label for mark in marks]),
         columns=[
@@ -140,34 +132,22 @@ def lines(
         title,
         description,
         unit,
-        TOP + HEIGHT + BOTTOM,
         rows=_rows(ticks),
         marks=_labels(labels),
         lines=[_line(each, ticks[-1]) for each in series],
     )
 
 
-def bars(
-    id_: str, title: str, description: str, unit: str, marks: Sequence[Mark], highest: float = 0
-) -> SideBySide:
-    """One below the other, each with its label above it, and its value written out. `highest`: of the axis."""
+def bars(title: str, marks: Sequence[Mark], unit: str = "", highest: float = 0) -> Bars:
+    """Each with its value written out. `highest`: of the axis, if it is more than that of the marks."""
     top = max([highest, *(mark.value or 0 for mark in marks)]) or 1
-    drawn, y = [], 0
-    for mark in marks:
-        label = textwrap.wrap(mark.label, LABEL_CHARACTERS) or [""]
-        first = y
-        y += LINE * len(label)
-        drawn.append(
-            Bar(
-                [(line, _number(first + LINE * n + 13)) for n, line in enumerate(label)],
-                f"{_written(mark.value or 0)}{unit}",
-                _number(first + 13),
-                _number(y),
-                _percent(100 * (mark.value or 0) / top),
-            )
-        )
-        y += BAR + GAP
-    return SideBySide(id_, title, description, unit, max(y - GAP, 1), bars=drawn)
+    return Bars(
+        title,
+        [
+            Bar(mark.label, f"{_written(mark.value or 0)}{unit}", _percent(100 * (mark.value or 0) / top))
+            for mark in marks
+        ],
+    )
 
 
 def ticks_up_to(highest: float, *, is_whole: bool = False, most: int = 5) -> list[float]:
