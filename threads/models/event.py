@@ -8,6 +8,7 @@ that was kept elsewhere: each is logged, printed and exported.
 import hashlib
 import json
 import logging
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -147,6 +148,10 @@ class EventQuerySet(models.QuerySet["Event"]):
         return last.head if last else f"0:{BEFORE_THE_FIRST}"
 
 
+def new_salt() -> str:
+    return secrets.token_hex(16)
+
+
 class Event(models.Model):
     """A row of the append-only log. It refers by bare ids: what they name may be erased, and the event stays."""
 
@@ -159,6 +164,9 @@ class Event(models.Model):
     mandate_id = models.UUIDField(null=True)
     thread_id = models.UUIDField(null=True)
     details = models.JSONField(default=dict, blank=True)
+    # At random, and withheld where it is withheld whom an event is about: the hash, which everybody sees, would
+    # else tell who tries out all persons.
+    salt = models.CharField(max_length=32, default=new_salt)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -198,6 +206,7 @@ class Event(models.Model):
             str(self.mandate_id) if self.mandate_id else None,
             str(self.thread_id) if self.thread_id else None,
             self.details,
+            self.salt,
             self.previous_hash,
         ]
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
