@@ -92,6 +92,9 @@ class Reading:
         self.reader = reader
         self.filters = filters
         self._withheld = _withheld_from(reader)
+        self._language = (
+            translation.get_language()
+        )  # a file is made when the request has long been dealt with
 
     def page(self, before: int | None = None) -> Page:
         """Newest first. The number of queries is fixed."""
@@ -146,17 +149,25 @@ class Reading:
 
     def csv(self, head: Event) -> Iterator[str]:
         """For people; the last line is the head."""
-        language = translation.get_language()
-        yield "\ufeff" + _csv(
-            [_("No."), _("When"), _("What"), _("Details"), _("Who"), _("Concerning"), _("Mandate"), _("Hash")]
-        )
+        with translation.override(self._language):
+            first = _csv(
+                [
+                    _("No."),
+                    _("When"),
+                    _("What"),
+                    _("Details"),
+                    _("Who"),
+                    _("Concerning"),
+                    _("Mandate"),
+                    _("Hash"),
+                ]
+            )
+            last = _csv([head.number, _iso(head), _("Head of the log"), "", "", "", "", head.hash])
+        yield f"\ufeff{first}"
         for rows in self._batches(head):
-            with translation.override(language):
+            with translation.override(self._language):
                 lines = [_csv(_cells(entry)) for entry in _entries(rows)]
             yield from _in_parts(lines)
-        at = timezone.localtime(head.at).isoformat(timespec="seconds")
-        with translation.override(language):
-            last = _csv([head.number, at, _("Head of the log"), "", "", "", "", head.hash])
         yield last
 
     def _batches(self, head: Event) -> Iterator[list[Event]]:
@@ -240,10 +251,13 @@ def _plain(event: Any, names: Names) -> dict[str, Any]:
 
 def _cells(entry: Entry) -> list[Any]:
     event = entry.event
-    at = timezone.localtime(event.at).isoformat(timespec="seconds")
     mandate = entry.mandate.title if entry.mandate else ""
     words = "; ".join(entry.words)
-    return [event.number, at, entry.kind, words, entry.who, entry.whom, mandate, event.hash]
+    return [event.number, _iso(event), entry.kind, words, entry.who, entry.whom, mandate, event.hash]
+
+
+def _iso(event: Event) -> str:
+    return timezone.localtime(event.at).isoformat(timespec="seconds")
 
 
 def _in_parts(lines: Iterable[str]) -> Iterator[str]:
