@@ -6,8 +6,10 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
@@ -20,12 +22,14 @@ from django.views.decorators.http import require_POST
 
 from threads import failures, importing
 from threads.completions import CompletionsError
-from threads.models import Assistant, Connection, Notice, User
+from threads.models import Assistant, Connection, Kind, Notice, User
 from threads.models.connection import KeyUnreadable
+from threads.recording import RecordedAdmin, recorded
 
 # One page for signing in, with its limits on guessing.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(EmailAddress)  # a user has one address, in the user's own form
+admin.site.unregister(Group)  # it is registered below, recorded
 
 
 class ConnectionForm(forms.ModelForm):
@@ -63,7 +67,9 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(admin.ModelAdmin):
+class ConnectionAdmin(RecordedAdmin):
+    kind = Kind.CONNECTION_CHANGED
+    names = ("name",)
     form = ConnectionForm
     list_display = ("name", "base_url", "requests_per_second", "requests_per_minute")
 
@@ -88,6 +94,7 @@ class ConnectionAdmin(admin.ModelAdmin):
             messages.success(request, text % {"count": len(offers)})
         return redirect("admin:threads_connection_change", pk)
 
+    @recorded
     def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         connection = self._changeable(request, pk)
         if not request.user.has_perm("threads.add_assistant"):
@@ -97,9 +104,11 @@ class ConnectionAdmin(admin.ModelAdmin):
             return redirect("admin:threads_connection_change", pk)
         if request.method == "POST":
             chosen = set(request.POST.getlist("assistant"))
+            required = {assistant.pk: assistant.required_fields for assistant in connection.assistants.all()}
             new = importing.import_assistants(
                 connection, [offer for offer in offers if str(offer.id) in chosen]
             )
+            self._imported(request, connection, required)
             text = ngettext("%(count)s assistant imported.", "%(count)s assistants imported.", len(new))
             messages.success(request, text % {"count": len(new)})
             return redirect(
@@ -113,6 +122,16 @@ class ConnectionAdmin(admin.ModelAdmin):
             "offers": [(offer, existing.get(offer.id)) for offer in offers],
         }
         return render(request, "admin/threads/connection/import.html", context)
+
+    def _imported(self, request: HttpRequest, connection: Connection, required: dict[int, list[str]]) -> None:
+        """Record which assistants are new, or require other fields than before."""
+        assistants = cast(RecordedAdmin, self.admin_site.get_model_admin(Assistant))
+        for assistant in connection.assistants.all():
+            if assistant.pk not in required:
+                assistants.happened(request, assistant, "added", {"imported": True})
+            elif assistant.required_fields != required[assistant.pk]:
+                changes = {"changed": ["required_fields"], "imported": True}
+                assistants.happened(request, assistant, "changed", changes)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Connection:
         if not self.has_change_permission(request):
@@ -151,7 +170,9 @@ class AssistantForm(forms.ModelForm):
 
 
 @admin.register(Assistant)
-class AssistantAdmin(admin.ModelAdmin):
+class AssistantAdmin(RecordedAdmin):
+    kind = Kind.ASSISTANT_CHANGED
+    names = ("slug",)
     form = AssistantForm
     list_display = ("name", "connection", "is_active", "missing", "to_mend", "position")
     list_editable = ("position",)
@@ -181,9 +202,11 @@ class AssistantAdmin(admin.ModelAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(admin.ModelAdmin):
+class NoticeAdmin(RecordedAdmin):
     """Versions are added, and stay as they were acknowledged."""
 
+    kind = Kind.NOTICE_PUBLISHED
+    names = ("version",)
     list_display = ("version", "created_at", "acknowledged")
     fields = ("german", "english")
 
@@ -226,7 +249,8 @@ class UserCreationForm(AdminUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(RecordedAdmin, DjangoUserAdmin):
+    kind = Kind.USER_CHANGED
     add_form = UserCreationForm
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff")
@@ -244,3 +268,22 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
+
+    @recorded
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().user_change_password(request, *args, **kwargs)
+
+    def what_it_is(self, obj: User) -> dict[str, Any]:
+        return {}
+
+    def person_of(self, obj: User) -> int:
+        return obj.pk
+
+
+@admin.register(Group)
+class GroupAdmin(RecordedAdmin, DjangoGroupAdmin):
+    kind = Kind.GROUP_CHANGED
+    names = ("name",)
+
+    def what_it_is(self, obj: Group) -> dict[str, Any]:
+        return super().what_it_is(obj) | {"members": obj.user_set.count()}

@@ -14,7 +14,7 @@ from threads.views import (
     threads,
     versions,
 )
-from threads.views.review import mandates
+from threads.views.review import log, mandates
 
 app_name = "threads"
 
@@ -48,6 +48,10 @@ urlpatterns = [
     path("account/preferences/", account.preferences, name="preferences"),
     path("review/", mandates.review, name="review"),
     path("insights/", insights.insights, name="insights"),
+    path("review/log/", log.log, name="log"),
+    path("review/log/head/", log.log_head, name="log_head"),
+    path("review/log.jsonl", log.log_jsonl, name="log_jsonl"),
+    path("review/log.csv", log.log_csv, name="log_csv"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

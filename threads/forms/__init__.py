@@ -3,11 +3,13 @@
 from threads.forms.account import NoticeForm, PreferencesForm
 from threads.forms.asking import QuestionForm
 from threads.forms.feedback import FeedbackForm
+from threads.forms.log import LogForm
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
 from threads.forms.searching import SearchForm
 
 __all__ = [
     "FeedbackForm",
+    "LogForm",
     "NextForm",
     "NoticeForm",
     "PageForm",
