@@ -3,11 +3,15 @@
 from threads.forms.account import NoticeForm, PreferencesForm
 from threads.forms.asking import QuestionForm
 from threads.forms.feedback import FeedbackForm
+from threads.forms.mandates import DecisionForm, LikeForm, MandateForm
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
 from threads.forms.searching import SearchForm
 
 __all__ = [
+    "DecisionForm",
     "FeedbackForm",
+    "LikeForm",
+    "MandateForm",
     "NextForm",
     "NoticeForm",
     "PageForm",

@@ -214,6 +214,16 @@ class Mandate(models.Model):
         return Status.IN_FORCE if today <= self.valid_until else Status.ENDED
 
     @property
+    def is_expired(self) -> bool:
+        """It would grant nothing any more, if it were released now."""
+        return timezone.localdate() > self.valid_until
+
+    @property
+    def is_lasting(self) -> bool:
+        """Questions that are still to be asked can come into its scope."""
+        return timezone.localdate() <= min(self.until, self.valid_until)
+
+    @property
     def is_disclosed(self) -> bool:
         """May the persons concerned know of it now?"""
         return not self.discloses_late or self.status in (Status.ENDED, Status.REVOKED)
@@ -235,7 +245,10 @@ class Mandate(models.Model):
 
     @transaction.atomic
     def propose(self, assistants: Sequence[Assistant], auditors: Sequence[User]) -> None:
-        """Store it, by `proposed_by`; it grants nothing before it is released."""
+        """Store it, by `proposed_by`; it grants nothing before it is released. With the same id twice, once."""
+        self.proposed_by.lock()
+        if Mandate.objects.filter(pk=self.pk).exists():
+            return
         self.save(force_insert=True)
         self.assistants.set(assistants)
         self.auditors.set(auditors)
