@@ -47,9 +47,9 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         return self.filter(deleted_at__lte=timezone.now() - timedelta(days=UNDO_DAYS))
 
     def held(self) -> Self:
-        """Not to be erased now: their mandate, while it is in force, or a finding, while it is open, says so."""
+        """Not to be erased now: a mandate until it has ended, or a finding while it is open, says so."""
         cases = apps.get_model("threads", "Case").objects
-        by_mandate = apps.get_model("threads", "Mandate").objects.in_force().filter(holds=True)
+        by_mandate = apps.get_model("threads", "Mandate").objects.holding()
         by_finding = apps.get_model("threads", "Finding").objects.holding().values("case")
         holding = cases.filter(models.Q(mandate__in=by_mandate) | models.Q(pk__in=by_finding))
         return self.filter(models.Exists(holding.filter(thread=models.OuterRef("pk"))))
