@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone, translation
 
+from threads import reports
 from threads.models import Export, ExportKind, Happening, Step
 
 PART_BYTES = 256 * 1024
@@ -26,7 +27,10 @@ class Builder:
     ending: str
 
 
-BUILDERS: dict[ExportKind, Builder] = {}
+BUILDERS: dict[ExportKind, Builder] = {
+    ExportKind.REPORT_CSV: Builder(reports.build_csv, "text/csv; charset=utf-8", "csv"),
+    ExportKind.REPORT_JSONL: Builder(reports.build_jsonl, "application/jsonl; charset=utf-8", "jsonl"),
+}
 
 
 def file_name(export: Export) -> str:

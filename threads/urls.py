@@ -14,7 +14,7 @@ from threads.views import (
     threads,
     versions,
 )
-from threads.views.review import mandates
+from threads.views.review import findings, mandates, reports
 
 app_name = "threads"
 
@@ -50,6 +50,17 @@ urlpatterns = [
     path("exports/<uuid:export_id>/attempts/", export_jobs.export_attempts, name="export_attempts"),
     path("exports/<uuid:export_id>/file/", export_jobs.export_file, name="export_file"),
     path("review/", mandates.review, name="review"),
+    path(
+        "review/mandates/<uuid:mandate_id>/conversations/<int:number>/findings/",
+        findings.findings_of_case,
+        name="findings_of_case",
+    ),
+    path("review/mandates/<uuid:mandate_id>/findings/", findings.findings, name="findings"),
+    path("review/mandates/<uuid:mandate_id>/report/", reports.report, name="report"),
+    path("review/mandates/<uuid:mandate_id>/exports/", reports.exports, name="exports"),
+    path("review/findings/<uuid:finding_id>/", findings.finding, name="finding"),
+    path("review/findings/<uuid:finding_id>/second-opinion/", findings.second_opinion, name="second_opinion"),
+    path("review/findings/<uuid:finding_id>/state/", findings.finding_state, name="finding_state"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

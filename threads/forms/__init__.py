@@ -4,16 +4,32 @@ from threads.forms.account import NoticeForm, PreferencesForm
 from threads.forms.asking import QuestionForm
 from threads.forms.exporting import ShownExportForm
 from threads.forms.feedback import FeedbackForm
+from threads.forms.findings import (
+    FindingForm,
+    FindingsForm,
+    FindingStateForm,
+    OpinionForm,
+    PositionForm,
+    ReportExportForm,
+    ReportForm,
+)
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
 from threads.forms.searching import SearchForm
 
 __all__ = [
     "FeedbackForm",
+    "FindingForm",
+    "FindingStateForm",
+    "FindingsForm",
     "NextForm",
     "NoticeForm",
+    "OpinionForm",
     "PageForm",
+    "PositionForm",
     "PreferencesForm",
     "QuestionForm",
+    "ReportExportForm",
+    "ReportForm",
     "SearchForm",
     "ShelfForm",
     "ShownExportForm",

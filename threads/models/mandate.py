@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.assistant import Assistant
@@ -272,12 +273,18 @@ class Mandate(models.Model):
 
     # --- scope ---
 
+    def in_period(self, prefix: str = "") -> Q:
+        """Of messages, or of what leads to them by `prefix`: those that this mandate lets auditors read."""
+        first, end = begin_of(self.since), begin_of(self.until + timedelta(days=1))
+        return Q(**{f"{prefix}created_at__gte": first, f"{prefix}created_at__lt": end})
+
+    @cached_property
+    def named_auditors(self) -> list[User]:
+        return list(self.auditors.order_by("last_name", "first_name", "email"))
+
     def answers(self) -> MessageQuerySet:
         """Those that put their conversation under this mandate: ended ones, of the period."""
-        first, end = begin_of(self.since), begin_of(self.until + timedelta(days=1))
-        answers = Message.objects.answers().filter(
-            finished_at__isnull=False, created_at__gte=first, created_at__lt=end
-        )
+        answers = Message.objects.answers().filter(self.in_period(), finished_at__isnull=False)
         if assistants := list(self.assistants.values_list("pk", flat=True)):
             answers = answers.filter(thread__assistant__in=assistants)
         return answers.filter(_SELECTED[Selection(self.selection)])
@@ -473,9 +480,7 @@ class Case(models.Model):
 
     def messages(self) -> MessageQuerySet:
         """Those that the mandate lets auditors read: what was asked in its period, with all former versions."""
-        first, end = begin_of(self.mandate.since), begin_of(self.mandate.until + timedelta(days=1))
-        in_period = Message.objects.filter(thread=self.thread_id, created_at__gte=first, created_at__lt=end)
-        return in_period.oldest_first()
+        return Message.objects.filter(self.mandate.in_period(), thread=self.thread_id).oldest_first()
 
     def mark_read(self, user: User) -> None:
         """The first time counts."""

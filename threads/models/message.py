@@ -13,6 +13,7 @@ from threads.models.user import User
 from threads.models.worker import Worker
 
 if TYPE_CHECKING:
+    from threads.models.finding import Finding
     from threads.models.source import Source
 
 # PostgreSQL channel on which each change of an answer's state is announced: its id, and the new state.
@@ -152,6 +153,7 @@ class Message(models.Model):
         question_number: int  # of a question in its conversation, from 1; see `threads.windows`
         is_in_text: bool  # what is searched for, and not in its sources alone; see `threads.search`
         is_last: bool
+        case_findings: list["Finding"]  # under the mandate under which it is read
         refusal: str  # why it is not tried again now; see `_again.html`
 
     class Meta:
