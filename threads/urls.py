@@ -13,7 +13,7 @@ from threads.views import (
     threads,
     versions,
 )
-from threads.views.review import mandates
+from threads.views.review import cases, mandates
 
 app_name = "threads"
 
@@ -46,6 +46,10 @@ urlpatterns = [
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
     path("review/", mandates.review, name="review"),
+    path("review/mandates/<uuid:mandate_id>/conversations/", cases.cases, name="cases"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/", cases.case, name="case"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/flag/", cases.flag, name="flag"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/reveal/", cases.reveal, name="reveal"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

@@ -13,6 +13,7 @@ from threads.models.user import User
 from threads.models.worker import Worker
 
 if TYPE_CHECKING:
+    from threads.models.finding import Finding
     from threads.models.source import Source
 
 # PostgreSQL channel on which each change of an answer's state is announced: its id, and the new state.
@@ -153,6 +154,10 @@ class Message(models.Model):
         is_in_text: bool  # what is searched for, and not in its sources alone; see `threads.search`
         is_last: bool
         refusal: str  # why it is not tried again now; see `_again.html`
+        # what an auditor is shown beside it; see `threads.reviewing`
+        case_findings: list["Finding"]
+        case_metadata: str
+        is_selected: bool
 
     class Meta:
         verbose_name = _("message")
