@@ -97,7 +97,6 @@ def test_fragment_leads_the_page_to_the_notice(client: Client, notice: Notice, s
 
 
 PRODUCT: dict[str, Any] = {str(pattern.name): pattern for pattern in urlpatterns}
-VALUES: dict[str, Any] = {"slug": "a", "number": 1}
 REACHABLE = {
     "notice", "preferences", "shortcuts", "accessibility", "language", "live", "ready", "metrics"
 }  # fmt: skip
@@ -108,7 +107,7 @@ def test_all_of_the_product_comes_after_the_notice_but_what_is_named_here(
     client: Client, notice: Notice, start: Start, name: str
 ) -> None:
     converters = PRODUCT[name].pattern.converters
-    values = {key: VALUES.get(key, uuid.uuid4()) for key in converters}
+    values = {key: {"slug": "a", "number": 1}.get(key, uuid.uuid4()) for key in converters}
     response = client.get(reverse(f"threads:{name}", kwargs=values))
     is_led = response.status_code == 302 and response["Location"].startswith(PAGE)
     assert is_led == (name not in REACHABLE)

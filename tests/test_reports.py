@@ -233,7 +233,7 @@ def test_csv_has_a_row_per_finding_that_no_spreadsheet_calculates(mandate: Manda
     (row,) = table(text)
     assert list(row) == head
     values = list(row.values())
-    assert values[:5] == [mandate.title, "1", "2", Case.objects.get().alias.code, "Arbeitsrecht"]
+    assert values[:5] == [mandate.title, "1", "2", f"Person {Case.objects.get().alias.code}", "Arbeitsrecht"]
     assert "'=1+1 stimmt nicht" in values
     assert "geheime" not in text
 

@@ -43,6 +43,7 @@ from threads.models import (
     Verdict,
 )
 from threads.plain import safe_cell
+from threads.reviewing import person_of
 
 JSON_FORMAT, JSON_VERSION = "chatsite-review", 1
 MOST_PRINTED = 500  # findings on the page that is printed; the files have all
@@ -232,7 +233,7 @@ class Report:
         case = finding.case
         if case is None:
             return Reported(finding, "", "")
-        return Reported(finding, person_of(case, self.mandate), case.thread.assistant.name, exchange)
+        return Reported(finding, person_of(case), case.thread.assistant.name, exchange)
 
     @property
     def is_cut(self) -> bool:
@@ -268,7 +269,7 @@ class Report:
 
 
 def _findings_of(mandate: Mandate) -> Any:
-    about = ("case__alias", "case__thread__owner", "case__thread__assistant")
+    about = ("case__mandate", "case__alias", "case__thread__owner", "case__thread__assistant")
     return Finding.objects.filter(mandate=mandate).with_people().select_related(*about).in_order()
 
 
@@ -281,11 +282,6 @@ def _read(case: Case, reader: User, way: str) -> Happening:
         thread_id=case.thread_id,
         details={"conversation": case.number, "way": way},
     )
-
-
-def person_of(case: Case, mandate: Mandate) -> str:
-    """What the person is called under the mandate. `case` with its alias, and the owner of its conversation."""
-    return case.thread.owner.display_name if mandate.shows_names else case.alias.code
 
 
 # --- CSV ---
@@ -345,7 +341,7 @@ def _csv_row(finding: Finding, mandate: Mandate, terms: str) -> list[str]:
         mandate.title,
         str(finding.case_number),
         str(finding.position),
-        person_of(case, mandate) if case else "",
+        person_of(case) if case else "",
         case.thread.assistant.name if case else "",
         finding.get_verdict_display(),
         finding.get_severity_display(),
@@ -396,15 +392,15 @@ def build_jsonl(export: Export) -> Iterator[Step]:
     total, done, last = cases.count(), 0, 0
     yield Step(_line(_head_as_json(mandate, reader, total)), 0, total)
     while chunk := list(
-        cases.filter(number__gt=last).select_related("alias", "thread__owner", "thread__assistant")[
-            :CASES_AT_ONCE
-        ]
+        cases.filter(number__gt=last).select_related(
+            "mandate", "alias", "thread__owner", "thread__assistant"
+        )[:CASES_AT_ONCE]
     ):
         last = chunk[-1].number
         exchanges, findings = _exchanges_of(mandate, chunk), _findings_by_case(chunk)
         for case in chunk:
             done += 1
-            line = _case_as_json(case, mandate, exchanges.get(case.thread_id, []), findings.get(case.pk, []))
+            line = _case_as_json(case, exchanges.get(case.thread_id, []), findings.get(case.pk, []))
             yield Step(_line(line), done, max(done, total), (_read(case, reader, "report_jsonl"),))
     if not Mandate.objects.granting(reader).filter(pk=mandate.pk).exists():
         raise NotAllowed  # it ended meanwhile: that is why there were no more
@@ -469,13 +465,11 @@ def _mandate_as_json(mandate: Mandate) -> dict[str, Any]:
     }
 
 
-def _case_as_json(
-    case: Case, mandate: Mandate, exchanges: Iterable[Exchange], findings: Iterable[Finding]
-) -> dict[str, Any]:
+def _case_as_json(case: Case, exchanges: Iterable[Exchange], findings: Iterable[Finding]) -> dict[str, Any]:
     assistant = case.thread.assistant
     return {
         "conversation": case.number,
-        "person": person_of(case, mandate),
+        "person": person_of(case),
         "assistant": {"id": str(assistant.remote_id), "name": assistant.name},
         "read_at": _iso(case.read_at),
         "is_flagged": case.is_flagged,

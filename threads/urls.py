@@ -14,7 +14,7 @@ from threads.views import (
     threads,
     versions,
 )
-from threads.views.review import findings, mandates, reports
+from threads.views.review import cases, findings, mandates, reports
 
 app_name = "threads"
 
@@ -61,6 +61,10 @@ urlpatterns = [
     path("review/findings/<uuid:finding_id>/", findings.finding, name="finding"),
     path("review/findings/<uuid:finding_id>/second-opinion/", findings.second_opinion, name="second_opinion"),
     path("review/findings/<uuid:finding_id>/state/", findings.finding_state, name="finding_state"),
+    path("review/mandates/<uuid:mandate_id>/conversations/", cases.cases, name="cases"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/", cases.case, name="case"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/flag/", cases.flag, name="flag"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/reveal/", cases.reveal, name="reveal"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

@@ -14,13 +14,17 @@ from threads.forms.findings import (
     ReportForm,
 )
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
+from threads.forms.reviewing import CaseForm, CasesForm, FlagForm, RevealForm
 from threads.forms.searching import SearchForm
 
 __all__ = [
+    "CaseForm",
+    "CasesForm",
     "FeedbackForm",
     "FindingForm",
     "FindingStateForm",
     "FindingsForm",
+    "FlagForm",
     "NextForm",
     "NoticeForm",
     "OpinionForm",
@@ -30,6 +34,7 @@ __all__ = [
     "QuestionForm",
     "ReportExportForm",
     "ReportForm",
+    "RevealForm",
     "SearchForm",
     "ShelfForm",
     "ShownExportForm",

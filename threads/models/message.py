@@ -153,8 +153,11 @@ class Message(models.Model):
         question_number: int  # of a question in its conversation, from 1; see `threads.windows`
         is_in_text: bool  # what is searched for, and not in its sources alone; see `threads.search`
         is_last: bool
-        case_findings: list["Finding"]  # under the mandate under which it is read
         refusal: str  # why it is not tried again now; see `_again.html`
+        # what an auditor is shown beside it; see `threads.reviewing`
+        case_findings: list["Finding"]
+        case_metadata: str
+        is_selected: bool
 
     class Meta:
         verbose_name = _("message")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from threads import reports
+from threads import reports, reviewing
 from threads.forms import FindingForm, FindingsForm, FindingStateForm, OpinionForm, PositionForm
 from threads.models import Case, Finding, Mandate, Message, NotAllowed
 from threads.views.access import for_whom
@@ -30,8 +30,10 @@ def findings_of_case(request: Request, mandate_id: UUID, number: int) -> HttpRes
     answer = _answer(case, request)
     form = FindingForm.on(case.mandate, answer.position, request.POST)
     if not form.is_valid():
+        place = answer_url(mandate_id, number, answer.position)
+        context = {"case": case, "message": answer, "form": form, "answer_url": place}
         template = "review/_finding_form.html" if request.htmx else "review/finding_made.html"
-        return render(request, template, {"case": case, "message": answer, "form": form}, status=422)
+        return render(request, template, context, status=422)
     finding = form.put_into(
         Finding(
             mandate=case.mandate,
@@ -48,10 +50,17 @@ def findings_of_case(request: Request, mandate_id: UUID, number: int) -> HttpRes
         raise Http404 from None
     if not request.htmx:
         messages.success(request, _("The finding is stored."))
-        return redirect(f"{reverse('threads:case', args=[mandate_id, number])}#findings-{answer.position}")
+        return redirect(answer_url(mandate_id, number, answer.position))
     answer.case_findings = list(Finding.objects.filter(case=case, message=answer).with_people().in_order())
     context = {"case": case, "message": answer, "said": _("The finding is stored.")}
     return render(request, "review/_findings.html", context)
+
+
+def answer_url(mandate_id: UUID, number: int, position: int) -> str:
+    """Where an answer is read; a long conversation is not on one page."""
+    behind = reviewing.page_with(position)
+    page = reverse("threads:case", args=[mandate_id, number])
+    return f"{page}{f'?behind={behind}' if behind else ''}#findings-{position}"
 
 
 def _answer(case: Case, request: Request) -> Message:
@@ -80,7 +89,7 @@ def findings(request: Request, mandate_id: UUID) -> HttpResponse:
         "form": form,
         "findings": page[:PAGE_SIZE],
         "last": page[PAGE_SIZE - 1] if len(page) > PAGE_SIZE else None,
-        "is_granted": Mandate.objects.granting(request.user).filter(pk=mandate_id).exists(),
+        "is_over": not Mandate.objects.granting(request.user).filter(pk=mandate_id).exists(),
     }
     return render(request, "review/findings.html", context)
 
@@ -167,6 +176,8 @@ def _shown(
         "can_change": can_change,
         "can_second": finding.can_be_seconded_by(user),
         "can_close": can_close,
+        "is_over": not can_close,
+        "answer_url": answer_url(finding.mandate_id, finding.case_number, finding.position),
         "form": form or FindingForm.of(finding),
         "is_changing": form is not None,
         "second_form": second_form or OpinionForm(initial=given, auto_id="second-%s"),
