@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -196,9 +198,11 @@ def _by_assistant(mandate: Mandate) -> list[AssistantFigures]:
 
 @dataclass(frozen=True)
 class Reported:
-    """A finding, with what it is about where that may be read."""
+    """The findings on an answer, with question and answer where they may be read."""
 
-    finding: Finding
+    findings: list[Finding]
+    number: int
+    position: int
     person: str  # empty: the conversation was erased
     assistant: str
     exchange: Exchange | None = None
@@ -223,21 +227,26 @@ class Report:
         return Event.objects.head()
 
     @cached_property
-    def findings(self) -> list[Reported]:
+    def findings(self) -> list[Finding]:
         """The first `MOST_PRINTED` of them."""
-        findings = _findings_of(self.mandate)[:MOST_PRINTED]
-        exchanges = self._exchanges(findings) if self.has_texts else {}
-        return [self._reported(finding, exchanges.get(finding.message_id)) for finding in findings]
-
-    def _reported(self, finding: Finding, exchange: Exchange | None) -> Reported:
-        case = finding.case
-        if case is None:
-            return Reported(finding, "", "")
-        return Reported(finding, person_of(case), case.thread.assistant.name, exchange)
+        return list(_findings_of(self.mandate)[:MOST_PRINTED])
 
     @property
     def is_cut(self) -> bool:
         return self.figures.findings > len(self.findings)
+
+    @cached_property
+    def reported(self) -> list[Reported]:
+        """By answer, in order."""
+        exchanges = self._exchanges(self.findings) if self.has_texts else {}
+        reported = []
+        for (number, position), group in groupby(self.findings, attrgetter("case_number", "position")):
+            findings = list(group)
+            case, exchange = findings[0].case, exchanges.get(findings[0].message_id)
+            person = person_of(case) if case else ""
+            assistant = case.thread.assistant.name if case else ""
+            reported.append(Reported(findings, number, position, person, assistant, exchange))
+        return reported
 
     def _exchanges(self, findings: Iterable[Finding]) -> dict[UUID | None, Exchange]:
         """By the answer, those that may be read."""
@@ -251,7 +260,7 @@ class Report:
 
     def happenings(self) -> list[Happening]:
         """What it is to have made it: each conversation that was read, once; and that it was taken along."""
-        read = {each.finding.case_number: each.finding.case for each in self.findings if each.exchange}
+        read = {each.number: each.findings[0].case for each in self.reported if each.exchange}
         exported = Happening(
             Kind.EXPORTED,
             self.maker,
