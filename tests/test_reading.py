@@ -276,7 +276,10 @@ def test_filters_of_answers_are_met_by_one_answer(
 def test_filter_by_days(grant: Grant, say: Say, reader: Client) -> None:
     today = timezone.localdate()
     for days in (9, 5, 0):
-        Message.objects.filter(thread=say()).update(created_at=timezone.now() - timedelta(days=days))
+        at = timezone.now() - timedelta(days=days)
+        thread = say()
+        Message.objects.filter(thread=thread).update(created_at=at)
+        Thread.objects.filter(pk=thread.pk).update(created_at=at, asked_at=at, answered_at=at)
     mandate = grant(since=today - timedelta(days=9))
     assert listed(reader, mandate, since=today - timedelta(days=5)) == [2, 3]
     assert listed(reader, mandate, until=today - timedelta(days=5)) == [1, 2]

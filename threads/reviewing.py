@@ -28,7 +28,7 @@ from threads.models import (
 from threads.models.mandate import CaseQuerySet, begin_of
 
 CASES_PER_PAGE = 30
-MESSAGES_PER_PAGE = 100  # of a conversation
+MESSAGES_PER_PAGE = 50  # of a conversation
 METADATA_CHARACTERS = 20_000  # of an answer's, as they are shown
 
 
@@ -122,12 +122,16 @@ def cases_of(mandate: Mandate, user: User, filters: Filters) -> CaseQuerySet:
     cases = Case.objects.readable_by(user).filter(mandate=mandate)
     if filters.assistant:
         cases = cases.filter(thread__assistant=filters.assistant)
+    first, end = filters.period_of(mandate)
     if filters.is_of_answers:
-        first, end = filters.period_of(mandate)
         answers = Message.objects.answers().filter(
             filters.of_answers, thread=OuterRef("thread"), created_at__gte=first, created_at__lt=end
         )
         cases = cases.filter(Exists(answers))
+    if filters.since or filters.until:
+        # What begins after the period, or ended before it, is left out without a look at its messages.
+        is_late = Q(thread__asked_at__gte=first) | Q(thread__answered_at__gte=first)
+        cases = cases.filter(is_late, thread__created_at__lt=end)
     if filters.finding:
         cases = cases.filter(_found(Found(filters.finding)))
     if filters.progress:

@@ -185,6 +185,13 @@ class Message(models.Model):
             ),
             # a period's answers, for mandates and for figures
             models.Index("created_at", condition=models.Q(role="assistant"), name="message_answers"),
+            # conversations in which an answer failed or was withdrawn, of which there are few
+            models.Index(
+                "thread",
+                "state",
+                condition=models.Q(state__in=[State.FAILED, State.STOPPED]),
+                name="message_without_answer",
+            ),
             # what a worker that died was at
             models.Index("claimed_by", condition=models.Q(claimed_by__isnull=False), name="message_claimed"),
             # whose questions were taken lately
