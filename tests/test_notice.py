@@ -107,7 +107,7 @@ def test_all_of_the_product_comes_after_the_notice_but_what_is_named_here(
     client: Client, notice: Notice, start: Start, name: str
 ) -> None:
     converters = PRODUCT[name].pattern.converters
-    values = {key: "a" if "slug" in key else uuid.uuid4() for key in converters}
+    values = {key: {"slug": "a", "number": 1}.get(key, uuid.uuid4()) for key in converters}
     response = client.get(reverse(f"threads:{name}", kwargs=values))
     is_led = response.status_code == 302 and response["Location"].startswith(PAGE)
     assert is_led == (name not in REACHABLE)

@@ -306,12 +306,12 @@ def as_json(document: Document) -> str:
         "terms_of_use": terms_of_use(),
         "assistant": {"id": str(thread.assistant.remote_id), "name": thread.assistant.name},
         "thread": {"id": str(thread.pk), "title": thread.title, "created_at": _iso(thread.created_at)},
-        "exchanges": [_exchange_as_json(exchange) for exchange in document.exchanges],
+        "exchanges": [exchange_as_json(exchange) for exchange in document.exchanges],
     }
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 
 
-def _exchange_as_json(exchange: Exchange) -> dict[str, Any]:
+def exchange_as_json(exchange: Exchange) -> dict[str, Any]:
     question, answer = exchange.question, exchange.answer
     is_done = answer.state == State.DONE
     return {

@@ -1,4 +1,4 @@
-"""Searching one's own questions, answers and sources.
+"""Searching one's own questions, answers and sources; and under a mandate, others'.
 
 What is looked for is read as people write it: words, each found by its beginning ("Kündigung" finds
 "Kündigungsfristen"), phrases in quotation marks, and a minus before what is not to be there. A number is found
@@ -12,6 +12,9 @@ of everybody's words would have to read all that begin with "a" first.
 
 What a search costs has a bound, whoever asks for whatever: a user's searches run one after another, the database
 gives up one that takes long, and of the texts of a page of hits only so much is marked.
+
+Under a mandate the same is done with its conversations, one after another in their order, and no further than to
+the last hit of the page: what is frequent there is found at once, however many there are.
 """
 
 import re
@@ -31,6 +34,7 @@ from django.db.models.expressions import RawSQL
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from threads.models import Assistant, Message, Role, Source, Thread, User
+from threads.models.mandate import CaseQuerySet
 
 HITS_PER_PAGE = 20
 SOURCES_PER_HIT = 3  # whose passages are shown
@@ -158,19 +162,38 @@ SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s,
 # ruff: noqa: S611 the pieces are our own; what was typed goes in as parameters
 _FIND = """
 SELECT m.id
-FROM ({mine}) AS t
+FROM ({threads}) AS t
 CROSS JOIN LATERAL (
     SELECT m.id, m.created_at, m.position
     FROM threads_message m
-    WHERE m.thread_id = t.id AND m.superseded_at IS NULL AND {filters}
+    WHERE m.thread_id = t.{key} AND {filters}
       AND (m.words @@ {words} OR m.role = 'assistant' AND EXISTS (
           SELECT FROM threads_source s WHERE s.message_id = m.id AND s.words @@ {words} OFFSET 0
       ))
     OFFSET 0
 ) AS m
-ORDER BY m.created_at DESC, m.position DESC, m.id DESC
+ORDER BY {order}
 LIMIT {limit}
 """
+
+_LIFT_BOUNDS = """
+SET LOCAL statement_timeout TO DEFAULT; SET LOCAL lock_timeout TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT
+"""
+
+Condition = tuple[str, Sequence[Any]]  # SQL, and its parameters
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where is looked: `threads` selects conversations, their ids as `key`; of these, messages that meet all `filters`.
+
+    In SQL the former are `t`, and the latter `m`.
+    """
+
+    threads: Condition
+    key: str
+    filters: Sequence[Condition]
+    order: str
 
 
 def find(user: User, query: Query, after: Message | None = None) -> Page:
@@ -179,8 +202,31 @@ def find(user: User, query: Query, after: Message | None = None) -> Page:
     Raises `GaveUp` and `AlreadySearching`.
     """
     with _bounded(user):
-        ids = _find(user, query, after)
-        return Page(_hits(ids[:HITS_PER_PAGE], query), has_more=len(ids) > HITS_PER_PAGE)
+        return _page(_own(user, query, after), query.terms)
+
+
+def find_under_mandate(
+    user: User,
+    cases: CaseQuerySet,
+    terms: Sequence[Term],
+    period: tuple[datetime, datetime],
+    after: tuple[int, int] | None = None,
+) -> Page:
+    """In the user's `cases`, at what was written in the `period`, former versions included; in fixed order.
+
+    `after`: the case's number and the message's position of the hit that these follow. It is part of the caller's
+    transaction, which holds the user's other searches up to its end; the bounds end here. Raises as `find` does.
+    """
+    with _bounded(user):
+        page = _page(_of_mandate(cases, period, after), terms)
+        with connection.cursor() as cursor:
+            cursor.execute(_LIFT_BOUNDS)
+        return page
+
+
+def _page(scope: Scope, terms: Sequence[Term]) -> Page:
+    ids = _find(scope, terms)
+    return Page(_hits(ids[:HITS_PER_PAGE], terms), has_more=len(ids) > HITS_PER_PAGE)
 
 
 @contextmanager
@@ -200,34 +246,59 @@ def _bounded(user: User) -> Iterator[None]:
         raise
 
 
-def _find(user: User, query: Query, after: Message | None) -> list[UUID]:
+def _own(user: User, query: Query, after: Message | None) -> Scope:
     threads = Thread.objects.visible_to(user)
     if query.assistant:
         threads = threads.filter(assistant=query.assistant)
-    mine, mine_parameters = threads.values("id").query.sql_with_params()
-    filters, filter_parameters = _filters(query, after)
-    words, words_parameters = _words(query.terms)
-    sql = _FIND.format(mine=mine, filters=filters, words=words, limit=HITS_PER_PAGE + 1)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*mine_parameters, *filter_parameters, *words_parameters, *words_parameters])
-        return [id_ for (id_,) in cursor.fetchall()]
-
-
-def _filters(query: Query, after: Message | None) -> tuple[str, list[Any]]:
-    conditions: list[tuple[str, list[Any]]] = [("true", [])]
+    filters: list[Condition] = [("m.superseded_at IS NULL", [])]
     if query.since:
-        conditions.append(("m.created_at >= %s", [query.since]))
+        filters.append(("m.created_at >= %s", [query.since]))
     if query.until:
-        conditions.append(("m.created_at < %s", [query.until]))
+        filters.append(("m.created_at < %s", [query.until]))
     if query.with_notice:
-        conditions.append(("m.legal_notice <> ''", []))
+        filters.append(("m.legal_notice <> ''", []))
     if after:
         key = [after.created_at, after.position, after.pk]
-        conditions.append(("(m.created_at, m.position, m.id) < (%s, %s, %s)", key))
-    return (
-        " AND ".join(condition for condition, _ in conditions),
-        [parameter for _, parameters in conditions for parameter in parameters],
+        filters.append(("(m.created_at, m.position, m.id) < (%s, %s, %s)", key))
+    newest_first = "m.created_at DESC, m.position DESC, m.id DESC"
+    return Scope(threads.values("id").query.sql_with_params(), "id", filters, newest_first)
+
+
+# An answer goes with its question: as `asked_between` of the mandates has it.
+_ASKED = """
+CASE WHEN m.question_id IS NULL THEN m.created_at >= %s AND m.created_at < %s ELSE EXISTS (
+    SELECT FROM threads_message q WHERE q.id = m.question_id AND q.created_at >= %s AND q.created_at < %s
+) END
+"""
+
+
+def _of_mandate(
+    cases: CaseQuerySet, period: tuple[datetime, datetime], after: tuple[int, int] | None
+) -> Scope:
+    """The conversations come in their order, which lets PostgreSQL stop where a page is full."""
+    filters: list[Condition] = [(_ASKED, [*period, *period])]
+    if after:
+        cases = cases.filter(number__gte=after[0])
+        filters.append(("(t.number, m.position) > (%s, %s)", after))
+    threads = cases.in_order().values("thread_id", "number").query.sql_with_params()
+    return Scope(threads, "thread_id", filters, "t.number, m.position")
+
+
+def _find(scope: Scope, terms: Sequence[Term]) -> list[UUID]:
+    threads, thread_parameters = scope.threads
+    words, words_parameters = _words(terms)
+    sql = _FIND.format(
+        threads=threads,
+        key=scope.key,
+        filters=" AND ".join(condition for condition, _ in scope.filters),
+        words=words,
+        order=scope.order,
+        limit=HITS_PER_PAGE + 1,
     )
+    filter_parameters = [parameter for _, parameters in scope.filters for parameter in parameters]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*thread_parameters, *filter_parameters, *words_parameters, *words_parameters])
+        return [id_ for (id_,) in cursor.fetchall()]
 
 
 def _words(terms: Iterable[Term]) -> tuple[str, list[str]]:
@@ -259,20 +330,22 @@ ORDER BY s.position
 """
 
 
-def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
+def _hits(ids: Sequence[UUID], terms: Sequence[Term]) -> list[Hit]:
     shown = (
         "role",
         "created_at",
         "finished_at",
+        "position",
+        "superseded_at",
         "thread__archived_at",
         "thread__title",
         "thread__assistant__name",
     )
     beginning = _beginning("threads_message.content")
     found = {
-        "is_in_text": _has("threads_message", query.terms),
+        "is_in_text": _has("threads_message", terms),
         "beginning": RawSQL(beginning, [], TextField()),
-        "marked": RawSQL(*_marked(beginning, query.terms), TextField()),
+        "marked": RawSQL(*_marked(beginning, terms), TextField()),
     }
     messages = (
         Message.objects.filter(pk__in=ids)
@@ -280,7 +353,7 @@ def _hits(ids: Sequence[UUID], query: Query) -> list[Hit]:
         .only("thread", "thread__assistant", *shown)
         .annotate(**found)
     )
-    sources = _sources_of(ids, query)
+    sources = _sources_of(ids, terms)
     by_id = {message.pk: message for message in messages}
     return [_hit(by_id[id_], sources.get(id_, [])) for id_ in ids if id_ in by_id]
 
@@ -294,11 +367,11 @@ def _hit(message: Message, sources: Sequence[Source]) -> Hit:
     return Hit(message, passage, [_source_hit(source) for source in sources], further)
 
 
-def _sources_of(ids: Sequence[UUID], query: Query) -> dict[UUID, list[Source]]:
+def _sources_of(ids: Sequence[UUID], terms: Sequence[Term]) -> dict[UUID, list[Source]]:
     """Those that are shown: of an answer with hundreds the others are counted, and not marked."""
     beginning = _beginning("s.document_title || ' ' || s.section || ' ' || s.content")
-    marked, marked_parameters = _marked(beginning, query.terms)
-    words, words_parameters = _words(query.terms)
+    marked, marked_parameters = _marked(beginning, terms)
+    words, words_parameters = _words(terms)
     sql = _SOURCES.format(beginning=beginning, marked=marked, words=words, most=SOURCES_PER_HIT)
     sources: dict[UUID, list[Source]] = {}
     for source in Source.objects.raw(sql, [*marked_parameters, list(ids), *words_parameters]):

@@ -6,6 +6,7 @@ from threads.views import (
     account,
     chat,
     components,
+    export_jobs,
     exports,
     feedback,
     health,
@@ -14,7 +15,7 @@ from threads.views import (
     threads,
     versions,
 )
-from threads.views.review import log, mandates
+from threads.views.review import cases, findings, log, mandates, reports
 
 app_name = "threads"
 
@@ -46,6 +47,9 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.html", exports.message_html, name="message_html"),
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
+    path("exports/<uuid:export_id>/", export_jobs.export, name="export"),
+    path("exports/<uuid:export_id>/attempts/", export_jobs.export_attempts, name="export_attempts"),
+    path("exports/<uuid:export_id>/file/", export_jobs.export_file, name="export_file"),
     path("review/", mandates.review, name="review"),
     path("insights/", insights.insights, name="insights"),
     path("review/log/", log.log, name="log"),
@@ -58,6 +62,21 @@ urlpatterns = [
     path("review/mandates/<uuid:mandate_id>/refusal/", mandates.refusal, name="mandate_refusal"),
     path("review/mandates/<uuid:mandate_id>/revocation/", mandates.revocation, name="mandate_revocation"),
     path("review/reveals/<uuid:reveal_id>/decision/", mandates.reveal_decision, name="reveal_decision"),
+    path(
+        "review/mandates/<uuid:mandate_id>/conversations/<int:number>/findings/",
+        findings.findings_of_case,
+        name="findings_of_case",
+    ),
+    path("review/mandates/<uuid:mandate_id>/findings/", findings.findings, name="findings"),
+    path("review/mandates/<uuid:mandate_id>/report/", reports.report, name="report"),
+    path("review/mandates/<uuid:mandate_id>/exports/", reports.exports, name="exports"),
+    path("review/findings/<uuid:finding_id>/", findings.finding, name="finding"),
+    path("review/findings/<uuid:finding_id>/second-opinion/", findings.second_opinion, name="second_opinion"),
+    path("review/findings/<uuid:finding_id>/state/", findings.finding_state, name="finding_state"),
+    path("review/mandates/<uuid:mandate_id>/conversations/", cases.cases, name="cases"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/", cases.case, name="case"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/flag/", cases.flag, name="flag"),
+    path("review/mandates/<uuid:mandate_id>/conversations/<int:number>/reveal/", cases.reveal, name="reveal"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
     path("accessibility/", about.accessibility, name="accessibility"),

@@ -51,6 +51,8 @@ async function help() {
   sheet.showModal();
 }
 
+const click = (selector) => document.querySelector(selector)?.click();
+
 const KEYS = {
   "/": search,
   n: create,
@@ -59,6 +61,9 @@ const KEYS = {
   o: toggleSources,
   c: () => nearest("[data-copy]")?.querySelector("[data-copy]").click(),
   e: () => [...document.querySelectorAll("[data-edit]")].at(-1)?.click(),
+  J: () => click('a[rel="next"]'),
+  K: () => click('a[rel="prev"]'),
+  f: () => click("#flag"),
   "?": help,
 };
 

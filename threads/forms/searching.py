@@ -34,11 +34,8 @@ class DayField(forms.DateField):
         )
 
 
-class SearchForm(forms.Form):
-    """What to look for, where, and after which hit: all of it stands in the address.
-
-    Valid without anything to look for; `query` is then None.
-    """
+class WordsForm(forms.Form):
+    """What to look for. Valid without anything."""
 
     q = forms.CharField(
         label=_("Search in your questions, answers and sources"),
@@ -51,6 +48,35 @@ class SearchForm(forms.Form):
             "null_characters_not_allowed": _("It contains a character that can't be searched for."),
         },
     )
+
+    def clean_q(self) -> str:
+        text: str = self.cleaned_data["q"]
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise forms.ValidationError(_("It contains a character that can't be searched for.")) from None
+        terms = search.terms_of(text)
+        if text and not terms:
+            raise forms.ValidationError(_("Please enter a word, too: signs are not searched for."))
+        if terms and all(term.is_excluded for term in terms):
+            raise forms.ValidationError(
+                _("Please enter a word without a minus, too: with a minus it is only left out.")
+            )
+        words = sum(len(term.words) for term in terms)
+        if words > search.MAX_WORDS:
+            raise forms.ValidationError(
+                _("These are too many words: %(words)s, at most %(most)s are possible."),
+                params={"words": words, "most": search.MAX_WORDS},
+            )
+        return text
+
+
+class SearchForm(WordsForm):
+    """What to look for, where, and after which hit: all of it stands in the address.
+
+    Valid without anything to look for; `query` is then None.
+    """
+
     assistant = forms.ModelChoiceField(
         Assistant.objects.none(),
         label=_("Assistant"),
@@ -95,27 +121,6 @@ class SearchForm(forms.Form):
             _begin_of(data["until"] + timedelta(days=1)) if data["until"] else None,
             data["with_notice"],
         )
-
-    def clean_q(self) -> str:
-        text: str = self.cleaned_data["q"]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(_("It contains a character that can't be searched for.")) from None
-        terms = search.terms_of(text)
-        if text and not terms:
-            raise forms.ValidationError(_("Please enter a word, too: signs are not searched for."))
-        if terms and all(term.is_excluded for term in terms):
-            raise forms.ValidationError(
-                _("Please enter a word without a minus, too: with a minus it is only left out.")
-            )
-        words = sum(len(term.words) for term in terms)
-        if words > search.MAX_WORDS:
-            raise forms.ValidationError(
-                _("These are too many words: %(words)s, at most %(most)s are possible."),
-                params={"words": words, "most": search.MAX_WORDS},
-            )
-        return text
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

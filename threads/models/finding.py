@@ -1,13 +1,15 @@
 import uuid
+from typing import TYPE_CHECKING, Self
 
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from threads.models.event import Event, Kind
+from threads.models.event import Happening, Kind
 from threads.models.mandate import Case, Mandate, NotAllowed
 from threads.models.message import Message
+from threads.models.thread import Thread
 from threads.models.user import User
 
 
@@ -28,15 +30,33 @@ class Severity(models.IntegerChoices):
 
 
 class FindingQuerySet(models.QuerySet["Finding"]):
-    def open(self) -> "FindingQuerySet":
+    def visible_to(self, user: User) -> Self:
+        return self.filter(mandate__in=Mandate.objects.reporting_to(user))
+
+    def open(self) -> Self:
         return self.filter(closed_at=None)
 
-    def holding(self) -> "FindingQuerySet":
+    def holding(self) -> Self:
         """What their conversations are not erased before."""
         return self.open().filter(holds=True)
 
-    def in_order(self) -> "FindingQuerySet":
-        return self.order_by("case_number", "position", "created_at", "pk")
+    def in_order(self) -> Self:
+        return self.order_by(*_ORDER)
+
+    def after(self, finding: "Finding") -> Self:
+        """What follows `finding` in a list that is in order."""
+        following, same = Q(), Q()
+        for name in _ORDER:
+            value = getattr(finding, name)
+            following |= same & Q(**{f"{name}__gt": value})
+            same &= Q(**{name: value})
+        return self.filter(following)
+
+    def with_people(self) -> Self:
+        return self.select_related("author", "assignee", "second_by", "closed_by")
+
+
+_ORDER = ("case_number", "position", "created_at", "pk")
 
 
 class Finding(models.Model):
@@ -76,6 +96,11 @@ class Finding(models.Model):
 
     objects = FindingQuerySet.as_manager()
 
+    if TYPE_CHECKING:
+        mandate_id: uuid.UUID
+        author_id: int
+        second_by_id: int | None
+
     class Meta:
         verbose_name = _("finding")
         verbose_name_plural = _("findings")
@@ -90,24 +115,59 @@ class Finding(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @property
+    def is_open(self) -> bool:
+        return self.closed_at is None
+
+    @property
+    def is_agreed(self) -> bool:
+        """Does the second opinion say the same?"""
+        return self.second_verdict == self.verdict
+
+    @property
+    def is_erased(self) -> bool:
+        """The conversation is gone, and with it what was said of it."""
+        return self.case is None
+
+    def can_be_changed_by(self, user: User) -> bool:
+        return self.is_open and not self.is_erased and self._is_granted_to(user)
+
+    def can_be_seconded_by(self, user: User) -> bool:
+        """Once, by another auditor than who made it; who has given the second opinion can change it."""
+        is_theirs = user.pk != self.author_id and self.second_by_id in (None, user.pk)
+        return is_theirs and self.can_be_changed_by(user)
+
+    def can_be_closed_by(self, user: User) -> bool:
+        """Or reopened."""
+        return self._is_granted_to(user)
+
+    def _is_granted_to(self, user: User) -> bool:
+        return Mandate.objects.granting(user).filter(pk=self.mandate_id).exists()
+
+    # Each raises `NotAllowed` where the mandate does not grant it to who does it, or where another was quicker.
+
     @transaction.atomic
     def make(self) -> None:
+        if self.case:
+            try:
+                self.case.thread.lock()  # else it could be erased before this is stored
+            except (Thread.DoesNotExist, User.DoesNotExist):
+                raise NotAllowed from None
         self.save(force_insert=True)
         self._record(Kind.FINDING_MADE, self.author, self._said())
 
     @transaction.atomic
     def change(self, user: User) -> None:
         """Keep verdict, severity, note, assignee and hold as they are now; only while it is open."""
-        self._lock_open()
+        self._lock(Q(closed_at=None, case__isnull=False))
         self.save(update_fields=["verdict", "severity", "note", "assignee", "holds"])
         self._record(Kind.FINDING_CHANGED, user, self._said())
 
     @transaction.atomic
     def second(self, user: User, verdict: str, note: str) -> None:
-        """By another auditor than who made it. Raises `NotAllowed`."""
-        self._lock_open()
-        if user.pk == self.author_id:
-            raise NotAllowed
+        """By another auditor than who made it, while it is open."""
+        is_theirs = Q(second_by=None) | Q(second_by=user)
+        self._lock(is_theirs & ~Q(author=user) & Q(closed_at=None, case__isnull=False))
         self.second_verdict, self.second_note = verdict, note
         self.second_by, self.second_at = user, timezone.now()
         self.save(update_fields=["second_verdict", "second_note", "second_by", "second_at"])
@@ -115,20 +175,21 @@ class Finding(models.Model):
 
     @transaction.atomic
     def close(self, user: User) -> None:
-        self._lock_open()
+        self._lock(Q(closed_at=None))
         self.closed_by, self.closed_at = user, timezone.now()
         self.save(update_fields=["closed_by", "closed_at"])
         self._record(Kind.FINDING_CLOSED, user)
 
     @transaction.atomic
     def reopen(self, user: User) -> None:
+        self._lock(Q(closed_at__isnull=False))
         self.closed_by = self.closed_at = None
         self.save(update_fields=["closed_by", "closed_at"])
         self._record(Kind.FINDING_REOPENED, user)
 
-    def _lock_open(self) -> None:
-        open_ = Finding.objects.select_for_update(no_key=True).open().filter(pk=self.pk)
-        if not open_.exists():
+    def _lock(self, allowed: Q) -> None:
+        """Till the transaction ends; an erasure empties its texts before or after, and not in between."""
+        if not Finding.objects.select_for_update(no_key=True).filter(allowed, pk=self.pk).exists():
             raise NotAllowed
 
     def _said(self) -> dict[str, object]:
@@ -136,7 +197,7 @@ class Finding(models.Model):
 
     def _record(self, kind: Kind, actor: User, details: dict[str, object] | None = None) -> None:
         case = self.case
-        Event.objects.record(
+        happening = Happening(
             kind,
             actor,
             mandate_id=self.mandate_id,
@@ -144,3 +205,4 @@ class Finding(models.Model):
             person_id=case.thread.owner_id if case else None,
             details={"finding": str(self.pk), "conversation": self.case_number} | (details or {}),
         )
+        self.mandate.trace(actor, [happening])

@@ -12,8 +12,9 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, TruncWeek
+from django.db.models.functions import TruncWeek
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.assistant import Assistant
@@ -108,6 +109,18 @@ class MandateQuerySet(models.QuerySet["Mandate"]):
         """What follows `mandate` in a list that is newest first."""
         at = mandate.proposed_at
         return self.filter(Q(proposed_at__lt=at) | Q(proposed_at=at, id__lt=mandate.id))
+
+    def reporting_to(self, user: User) -> Self:
+        """Those of which the user may see findings and figures, which hold no conversations.
+
+        To whom a mandate is granted, these are shown with it. When it has ended, they stay with its auditors, and
+        with those who release mandates: they can tell then what came of it.
+        """
+        after = self.ended().filter(released_at__isnull=False)
+        if not user.has_perm("threads.release_mandate"):
+            is_auditor = user.is_active and user.has_perm("threads.review_threads")
+            after = after.filter(auditors=user) if is_auditor else after.none()
+        return self.filter(Q(pk__in=self.granting(user).values("pk")) | Q(pk__in=after.values("pk")))
 
     def ended(self) -> Self:
         """Nobody reads under them any more, or ever will."""
@@ -286,7 +299,7 @@ class Mandate(models.Model):
             raise NotAllowed
         self.revoked_by, self.revoked_at = user, timezone.now()
         self.save(update_fields=["revoked_by", "revoked_at"])
-        self.exports.all().delete()
+        self.exports.all().remove()
         self._record(Kind.MANDATE_REVOKED, user)
 
     def trace(self, user: User, happenings: Iterable[Happening]) -> None:
@@ -324,6 +337,14 @@ class Mandate(models.Model):
         }
 
     # --- scope ---
+
+    def in_period(self) -> Q:
+        """Of messages: those that this mandate lets auditors read. An answer goes with its question."""
+        return asked_between(begin_of(self.since), begin_of(self.until + timedelta(days=1)))
+
+    @cached_property
+    def named_auditors(self) -> list[User]:
+        return list(self.auditors.order_by("last_name", "first_name", "email"))
 
     def answers(self) -> MessageQuerySet:
         """Those that put their conversation under this mandate: ended ones, to questions of the period."""
@@ -540,6 +561,12 @@ _SELECTED = {
 }
 
 
+def asked_between(first: datetime, end: datetime) -> Q:
+    """Of messages: an answer counts by its question, as one that is tried again begins anew."""
+    asked = Q(question=None, created_at__gte=first, created_at__lt=end)
+    return asked | Q(question__created_at__gte=first, question__created_at__lt=end)
+
+
 def begin_of(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
@@ -669,10 +696,7 @@ class Case(models.Model):
 
         An answer goes with its question, also when it was tried again after the period.
         """
-        first, end = begin_of(self.mandate.since), begin_of(self.mandate.until + timedelta(days=1))
-        asked_at = Coalesce("question__created_at", "created_at")
-        messages = Message.objects.filter(thread=self.thread_id).alias(asked_at=asked_at)
-        return messages.filter(asked_at__gte=first, asked_at__lt=end).oldest_first()
+        return Message.objects.filter(self.mandate.in_period(), thread=self.thread_id).oldest_first()
 
     def mark_read(self, user: User) -> None:
         """The first time counts."""

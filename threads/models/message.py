@@ -13,6 +13,7 @@ from threads.models.user import User
 from threads.models.worker import Worker
 
 if TYPE_CHECKING:
+    from threads.models.finding import Finding
     from threads.models.source import Source
 
 # PostgreSQL channel on which each change of an answer's state is announced: its id, and the new state.
@@ -153,6 +154,10 @@ class Message(models.Model):
         is_in_text: bool  # what is searched for, and not in its sources alone; see `threads.search`
         is_last: bool
         refusal: str  # why it is not tried again now; see `_again.html`
+        # what an auditor is shown beside it; see `threads.reviewing`
+        case_findings: list["Finding"]
+        case_metadata: str
+        is_selected: bool
 
     class Meta:
         verbose_name = _("message")
@@ -180,6 +185,13 @@ class Message(models.Model):
             ),
             # a period's answers, for mandates and for figures
             models.Index("created_at", condition=models.Q(role="assistant"), name="message_answers"),
+            # conversations in which an answer failed or was withdrawn, of which there are few
+            models.Index(
+                "thread",
+                "state",
+                condition=models.Q(state__in=[State.FAILED, State.STOPPED]),
+                name="message_without_answer",
+            ),
             # what a worker that died was at
             models.Index("claimed_by", condition=models.Q(claimed_by__isnull=False), name="message_claimed"),
             # whose questions were taken lately
