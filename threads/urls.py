@@ -45,6 +45,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.html", exports.message_html, name="message_html"),
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
+    path("account/access/", account.preferences, name="access"),
     path("review/", mandates.review, name="review"),
     path("notice/", account.notice, name="notice"),
     path("shortcuts/", about.shortcuts, name="shortcuts"),
