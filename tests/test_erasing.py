@@ -140,6 +140,25 @@ def test_files_that_it_may_be_in_go_with_it(
     }
 
 
+def test_files_that_were_asked_for_meanwhile_go_too(
+    found: Callable[..., tuple[Thread, Finding]],
+    auditor: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    thread, finding = found()
+    lock = erasing._lock
+
+    def lock_and_export(*args: Any, **kwargs: Any) -> None:
+        lock(*args, **kwargs)
+        Export.objects.request(ExportKind.REPORT_JSONL, auditor, "de", finding.mandate)
+
+    monkeypatch.setattr(erasing, "_lock", lock_and_export)
+    with django_capture_on_commit_callbacks(execute=True):
+        erase(thread)
+    assert not Export.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("mandate", "finding"), [({"holds": True}, {}), ({}, {"holds": True})], ids=["mandate", "finding"]
 )

@@ -94,8 +94,10 @@ def _lock(threads: set[UUID], owners: set[int]) -> None:
     cases = {case.pk: case.mandate_id for case in _locked(Case.objects.filter(thread__in=threads))}
     list(_locked(Reveal.objects.filter(case__in=cases)))
     list(_locked(Finding.objects.filter(case__in=cases)))
-    of_owners = models.Q(owner__in=owners, kind=ExportKind.MY_DATA)
-    Export.objects.filter(of_owners | models.Q(mandate__in=set(cases.values()))).delete()
+    # Who asks for another file now, and has it built, may still read what is not gone before we commit.
+    exports = models.Q(owner__in=owners, kind=ExportKind.MY_DATA) | models.Q(mandate__in=set(cases.values()))
+    Export.objects.filter(exports).remove()
+    transaction.on_commit(Export.objects.filter(exports).remove)
 
 
 def _locked(rows: models.QuerySet[Row]) -> models.QuerySet[Row]:
@@ -179,7 +181,7 @@ def _forget(user: User) -> None:
     LogEntry.objects.filter(theirs).delete()
     EmailAddress.objects.filter(user=user).delete()
     user.acknowledgements.all().delete()
-    user.exports.all().delete()
+    Export.objects.filter(owner=user).remove()
     _end_sessions(user)
 
 

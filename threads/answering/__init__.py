@@ -7,6 +7,7 @@ calling   one call: from a claim to a stored answer
 history   what goes along with a question
 worker    claims and calls, and takes over from workers that died
 removing  removes for good what was deleted long ago
+exporting builds exports that take a while
 waking    holds the browsers that wait until something happened
 """
 

@@ -20,6 +20,7 @@ from threads.answering import calling, line
 from threads.answering.budget import Wait
 from threads.answering.calling import DATABASE_AWAY
 from threads.answering.database import DatabaseThread, in_database
+from threads.answering.exporting import export_for_ever
 from threads.answering.line import Claim
 from threads.answering.listening import listen
 from threads.answering.removing import remove_for_ever
@@ -88,13 +89,14 @@ class AnsweringWorker:
         await self._beat_once()
         beating = asyncio.create_task(self._beat())
         removing = asyncio.create_task(remove_for_ever())
+        exporting = asyncio.create_task(export_for_ever())
         listening = asyncio.create_task(
             listen(self._heard, self._look_again, lambda step: in_database(step)())
         )
         try:
             yield
         finally:
-            await _cancelled(beating, removing, listening)
+            await _cancelled(beating, removing, exporting, listening)
 
     def _heard(self, answer_id: UUID, state: str) -> None:
         """A new question may be due. What ends is looked after by the worker where it ends."""

@@ -2,6 +2,7 @@
 
 from threads.forms.account import NoticeForm, PreferencesForm
 from threads.forms.asking import QuestionForm
+from threads.forms.exporting import ShownExportForm
 from threads.forms.feedback import FeedbackForm
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
 from threads.forms.searching import SearchForm
@@ -15,6 +16,7 @@ __all__ = [
     "QuestionForm",
     "SearchForm",
     "ShelfForm",
+    "ShownExportForm",
     "TitleForm",
     "WindowForm",
 ]

@@ -3,7 +3,7 @@
 from threads.models.assistant import Assistant
 from threads.models.connection import Connection
 from threads.models.event import Event, Happening, Kind
-from threads.models.export import Export, ExportKind, ExportPart, ExportState
+from threads.models.export import Export, ExportKind, ExportPart, ExportState, Lost, Step
 from threads.models.feedback import Feedback, Rating, Reason
 from threads.models.finding import Finding, Severity, Verdict
 from threads.models.mandate import (
@@ -40,6 +40,7 @@ __all__ = [
     "Happening",
     "IllegalTransition",
     "Kind",
+    "Lost",
     "Mandate",
     "Message",
     "NotAllowed",
@@ -57,6 +58,7 @@ __all__ = [
     "Source",
     "State",
     "Status",
+    "Step",
     "Theme",
     "Thread",
     "User",

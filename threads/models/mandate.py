@@ -70,6 +70,18 @@ class MandateQuerySet(models.QuerySet["Mandate"]):
             return self.none()
         return self.in_force().filter(auditors=user)
 
+    def reporting_to(self, user: User) -> Self:
+        """Those of which the user may see findings and figures, which hold no conversations.
+
+        To whom a mandate is granted, these are shown with it. When it has ended, they stay with its auditors, and
+        with those who release mandates: they can tell then what came of it.
+        """
+        after = self.ended().filter(released_at__isnull=False)
+        if not user.has_perm("threads.release_mandate"):
+            is_auditor = user.is_active and user.has_perm("threads.review_threads")
+            after = after.filter(auditors=user) if is_auditor else after.none()
+        return self.filter(Q(pk__in=self.granting(user).values("pk")) | Q(pk__in=after.values("pk")))
+
     def ended(self) -> Self:
         """Nobody reads under them any more, or ever will."""
         over = Q(valid_until__lt=timezone.localdate(), released_at__isnull=False)
@@ -221,7 +233,7 @@ class Mandate(models.Model):
             raise NotAllowed
         self.revoked_by, self.revoked_at = user, timezone.now()
         self.save(update_fields=["revoked_by", "revoked_at"])
-        self.exports.all().delete()
+        self.exports.all().remove()
         self._record(Kind.MANDATE_REVOKED, user)
 
     def trace(self, user: User, happenings: Iterable[Happening]) -> None:

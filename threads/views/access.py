@@ -5,12 +5,13 @@ from functools import wraps
 from typing import Any
 
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404
+from django.http.response import HttpResponseBase
 
 from threads.models import NotAllowed
 from threads.views.request import Request
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def for_whom(*rights: str) -> Callable[[View], View]:
@@ -18,7 +19,7 @@ def for_whom(*rights: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def for_them(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        def for_them(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not any(request.user.has_perm(f"threads.{right}") for right in rights):
                 raise Http404
             return view(request, *args, **kwargs)
@@ -35,7 +36,7 @@ def traced(view: View) -> View:
     """
 
     @wraps(view)
-    def in_one_transaction(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def in_one_transaction(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             with transaction.atomic():
                 return view(request, *args, **kwargs)
