@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -52,9 +53,7 @@ MARK = "Xylophonkonzert"
 
 
 @pytest.fixture
-def found(
-    grant: Grant, start: Start, finish: Finish, auditor: User
-) -> Callable[..., tuple[Thread, Finding]]:
+def found(grant: Grant, start: Start, finish: Finish, auditor: User) -> Callable[..., tuple[Thread, Finding]]:
     """A conversation under a mandate, with a finding on its answer."""
 
     def found(mandate: dict[str, Any] | None = None, **fields: Any) -> tuple[Thread, Finding]:
@@ -83,7 +82,9 @@ def long_ago(thread: Thread, days: int = 40) -> None:
 
 
 def erase(*threads: Thread) -> list[Thread]:
-    return erasing.erase_threads(Thread.objects.filter(pk__in=[thread.pk for thread in threads]), Because.OWNER)
+    return erasing.erase_threads(
+        Thread.objects.filter(pk__in=[thread.pk for thread in threads]), Because.OWNER
+    )
 
 
 def erasures() -> list[tuple[Any, ...]]:
@@ -185,8 +186,6 @@ def test_hold_that_is_made_meanwhile_is_never_lost(
     """Either it came first, and the conversation stays; or the conversation is gone, and there is no such finding."""
     thread, finding = found()
     fresh = Finding.objects.get(pk=finding.pk)
-    from django.db import transaction  # noqa: PLC0415
-
     with transaction.atomic():
         fresh.holds = True
         fresh.change(auditor)
@@ -206,8 +205,6 @@ def test_finding_that_is_made_meanwhile_finds_no_conversation(
         mandate=finding.mandate, case=finding.case, message=finding.message, case_number=1, position=2,
         verdict=Verdict.OTHER, note=MARK, holds=True, author=auditor,
     )  # fmt: skip
-    from django.db import transaction  # noqa: PLC0415
-
     with transaction.atomic():
         assert erase(thread) == [thread]
         other, errors = in_another_connection(late.make)
@@ -416,7 +413,7 @@ def everything() -> dict[str, str]:
         )
         for table, column, type_ in cursor.fetchall():
             value = f"convert_from(\"{column}\", 'LATIN1')" if type_ == "bytea" else f'"{column}"::text'
-            cursor.execute(f'SELECT {value} FROM "{table}" WHERE "{column}" IS NOT NULL')
+            cursor.execute(f'SELECT {value} FROM "{table}" WHERE "{column}" IS NOT NULL')  # noqa: S608 names of ours
             values = [str(row[0]) for row in cursor.fetchall()]
             if (table, column) == ("django_session", "session_data"):
                 values += [json.dumps(session.get_decoded()) for session in Session.objects.all()]
@@ -445,7 +442,11 @@ def test_nothing_of_an_erased_user_is_left_in_any_table(
     user = User.objects.create_user(email, PASSWORD, first_name=marks["first"], last_name=marks["last"])
     EmailAddress.objects.create(user=user, email=email, primary=True)
     LogEntry.objects.create(
-        user=admin, content_type_id=_type_of(user), object_id=user.pk, object_repr=email, action_flag=CHANGE
+        user=admin,
+        content_type_id=_type_of(user),
+        object_id=str(user.pk),
+        object_repr=email,
+        action_flag=CHANGE,
     )
     browser = Client()
     browser.post("/accounts/login/", {"login": email, "password": "wrong"})
@@ -457,7 +458,9 @@ def test_nothing_of_an_erased_user_is_left_in_any_table(
     session.save()
 
     thread = start(marks["question"], owner=user)
-    source = Source(content=marks["source"], received={"title": marks["source"]}, document_title=marks["source"])
+    source = Source(
+        content=marks["source"], received={"title": marks["source"]}, document_title=marks["source"]
+    )
     answer = finish(
         thread,
         marks["answer"],
@@ -495,6 +498,4 @@ def test_nothing_of_an_erased_user_is_left_in_any_table(
 
 
 def _type_of(user: User) -> int:
-    from django.contrib.contenttypes.models import ContentType  # noqa: PLC0415
-
     return ContentType.objects.get_for_model(user).pk

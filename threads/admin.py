@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from threads import failures, importing
+from threads import erasing, failures, importing
 from threads.completions import CompletionsError
-from threads.models import Assistant, Connection, Notice, User
+from threads.erasing import Left
+from threads.models import Assistant, Connection, NotAllowed, Notice, User
 from threads.models.connection import KeyUnreadable
 
 # One page for signing in, with its limits on guessing.
@@ -167,6 +168,7 @@ class AssistantAdmin(admin.ModelAdmin):
             gettext_lazy("At the API"),
             {"fields": ("connection", "remote_id", "licence", "missing", "to_mend")},
         ),
+        (gettext_lazy("Retention"), {"fields": ("retention_days",)}),
         (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
     )
 
@@ -225,8 +227,55 @@ class UserCreationForm(AdminUserCreationForm):
         field_classes: ClassVar = {"email": forms.EmailField}
 
 
+class ErasingAdmin(admin.ModelAdmin):
+    """Users are deleted as they erase themselves: see `threads.erasing`. What may not go yet stays, and is said."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What is said before: the accounts with their conversations, of which nothing else is told here."""
+        users = list(objs)
+        what = [
+            ngettext("%(user)s: %(count)s conversation", "%(user)s: %(count)s conversations", count)
+            % {"user": user, "count": count}
+            for user in users
+            for count in (user.threads.count(),)
+        ]
+        protected = [str(user) for user in users if erasing.is_last_superuser(user)]
+        return what, {self.opts.verbose_name_plural: len(users)}, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._erase(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self._erase(request, user)
+
+    def _erase(self, request: HttpRequest, user: User) -> None:
+        name = str(user)  # which is not always hers any longer afterwards
+        try:
+            left = erasing.erase_account(user, cast(User, request.user))
+        except NotAllowed:
+            text = _("%(user)s is the last superuser, and stays.")
+        else:
+            text = str(_LEFT[left])
+        if text:
+            messages.warning(request, text % {"user": name})
+
+
+_LEFT = {
+    Left.NOTHING: "",
+    Left.NAME: gettext_lazy(
+        "%(user)s has acted in reviews: the account is deactivated and its conversations are erased; name and e-mail "
+        "address stay with what was done."
+    ),
+    Left.CONVERSATIONS: gettext_lazy(
+        "%(user)s is deactivated. The account is erased as soon as all its conversations are: some are under a legal "
+        "hold, or still being erased."
+    ),
+}
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(ErasingAdmin, DjangoUserAdmin):
     add_form = UserCreationForm
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone, translation
 
+from threads import my_data
 from threads.models import Export, ExportKind, Happening, Step
 
 PART_BYTES = 256 * 1024
@@ -26,7 +27,9 @@ class Builder:
     ending: str
 
 
-BUILDERS: dict[ExportKind, Builder] = {}
+BUILDERS: dict[ExportKind, Builder] = {
+    ExportKind.MY_DATA: Builder(my_data.build, "application/zip", "zip"),
+}
 
 
 def file_name(export: Export) -> str:

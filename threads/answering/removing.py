@@ -60,7 +60,9 @@ def remove_some(stuck: set[UUID]) -> bool:
     """Some of what is past undoing; is there more? What can't be removed joins those that are `stuck`."""
     erased, is_more = _erase_some(Thread.objects.past_undoing(), Because.UNDO_PAST, stuck)
     if erased:
-        log.info("removed what was deleted", extra={"action": "deleted_removed", "conversations": len(erased)})
+        log.info(
+            "removed what was deleted", extra={"action": "deleted_removed", "conversations": len(erased)}
+        )
     return is_more
 
 

@@ -137,11 +137,12 @@ def with_rights(users: models.QuerySet[User]) -> models.QuerySet[User]:
     What is behind the way asks `has_perm`.
     """
     return users.annotate(  # type: ignore[no-redef]  # what others have by default
-        sees_review=_has_one_of(*REVIEW_RIGHTS), sees_insights=_has_one_of("view_insights")
+        sees_review=has_one_of(*REVIEW_RIGHTS), sees_insights=has_one_of("view_insights")
     )
 
 
-def _has_one_of(*codenames: str) -> Any:
+def has_one_of(*codenames: str) -> Any:
+    """Of users: has each of them one of these rights of `threads`?"""
     rights = Permission.objects.filter(content_type__app_label="threads", codename__in=codenames)
     theirs = Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))
     is_superuser = Q(is_superuser=Value(value=True))
