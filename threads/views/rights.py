@@ -90,6 +90,7 @@ def _about_erasing(request: Request) -> dict[str, object]:
     mine = Thread.objects.filter(owner=user)
     return {
         "thread_count": mine.count(),
+        "free_count": mine.not_held().count(),
         "held_count": mine.held().count(),
         "has_acted": erasing.has_acted(user),
         "is_last_superuser": erasing.is_last_superuser(user),
