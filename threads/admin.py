@@ -1,5 +1,6 @@
 """Administering. Conversations are not here: administering and reading are different rights."""
 
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from allauth.account.decorators import secure_admin_login
@@ -10,6 +11,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -246,18 +248,21 @@ class ErasingAdmin(admin.ModelAdmin):
         self._erase(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        for user in queryset:
-            self._erase(request, user)
+        with transaction.atomic():  # all of them are locked before the log is
+            for user in list(queryset.order_by("pk").select_for_update(no_key=True)):
+                self._erase(request, user)
 
     def _erase(self, request: HttpRequest, user: User) -> None:
-        name = str(user)  # which is not always hers any longer afterwards
+        """Conversations follow once the page has committed, in steps that others can record events between."""
+        actor = cast(User, request.user)
+        name, left = str(user), erasing.what_stays(user)
         try:
-            left = erasing.erase_account(user, cast(User, request.user))
+            erasing.close_account(user, actor)
         except NotAllowed:
-            text = _("%(user)s is the last superuser, and stays.")
-        else:
-            text = str(_LEFT[left])
-        if text:
+            messages.warning(request, _("%(user)s is the last superuser, and stays.") % {"user": name})
+            return
+        transaction.on_commit(partial(erasing.erase_closed, user, actor))
+        if text := str(_LEFT[left]):
             messages.warning(request, text % {"user": name})
 
 
@@ -269,7 +274,7 @@ _LEFT = {
     ),
     Left.CONVERSATIONS: gettext_lazy(
         "%(user)s is deactivated. The account is erased as soon as all its conversations are: some are under a legal "
-        "hold, or still being erased."
+        "hold."
     ),
 }
 

@@ -119,7 +119,12 @@ def remove_for_good(thread: Thread, owner: User) -> bool:
 
 def erase_account(user: User, actor: User) -> Left:
     """Nobody signs in with it any more; all goes that may. Raises `NotAllowed` for the last superuser."""
-    _close(user, actor)
+    close_account(user, actor)
+    return erase_closed(user, actor)
+
+
+def erase_closed(user: User, actor: User) -> Left:
+    """In steps of their own; not in a larger transaction, which would keep all others from recording events."""
     for _step in range(AT_ONCE_BY_HAND // AT_ONCE):
         if not erase_threads(_of(user), Because.ACCOUNT, actor):
             break
@@ -134,9 +139,21 @@ def continue_erasing(user: User) -> bool:
     return False
 
 
+def what_stays(user: User) -> Left:
+    """If it were erased now."""
+    if _of(user).held().exists():
+        return Left.CONVERSATIONS
+    return Left.NAME if has_acted(user) else Left.NOTHING
+
+
 def is_last_superuser(user: User) -> bool:
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
     return user.is_superuser and user.is_active and not others.exists()
+
+
+def is_named_in_log(user: User) -> bool:
+    """Has she done something, other than to herself, of which events keep who it was?"""
+    return Event.objects.filter(actor_id=user.pk).exclude(actor_name="").exists()
 
 
 def has_acted(user: User) -> bool:
@@ -154,7 +171,8 @@ def _of(user: User) -> ThreadQuerySet:
 
 
 @transaction.atomic
-def _close(user: User, actor: User) -> None:
+def close_account(user: User, actor: User) -> None:
+    """The first step: all that knows her goes, and the conversations follow. Raises `NotAllowed`, see above."""
     list(_locked(User.objects.filter(models.Q(is_superuser=True) | models.Q(pk=user.pk))))
     user.refresh_from_db()
     if is_last_superuser(user):

@@ -92,6 +92,7 @@ def _about_erasing(request: Request) -> dict[str, object]:
         "thread_count": mine.count(),
         "free_count": mine.not_held().count(),
         "held_count": mine.held().count(),
+        "is_named_in_log": erasing.is_named_in_log(user),
         "has_acted": erasing.has_acted(user),
         "is_last_superuser": erasing.is_last_superuser(user),
     }
