@@ -1,5 +1,6 @@
 """Administering. Conversations are not here: administering and reading are different rights."""
 
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from allauth.account.decorators import secure_admin_login
@@ -12,6 +13,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,9 +22,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from threads import failures, importing
+from threads import erasing, failures, importing
 from threads.completions import CompletionsError
-from threads.models import Assistant, Connection, Kind, Notice, User
+from threads.erasing import Left
+from threads.models import Assistant, Connection, Kind, NotAllowed, Notice, User
 from threads.models.connection import KeyUnreadable
 from threads.recording import RecordedAdmin, recorded
 
@@ -188,6 +191,7 @@ class AssistantAdmin(RecordedAdmin):
             gettext_lazy("At the API"),
             {"fields": ("connection", "remote_id", "licence", "missing", "to_mend")},
         ),
+        (gettext_lazy("Retention"), {"fields": ("retention_days",)}),
         (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
     )
 
@@ -248,8 +252,58 @@ class UserCreationForm(AdminUserCreationForm):
         field_classes: ClassVar = {"email": forms.EmailField}
 
 
+class ErasingAdmin(admin.ModelAdmin):
+    """Users are deleted as they erase themselves: see `threads.erasing`. What may not go yet stays, and is said."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What is said before: the accounts with their conversations, of which nothing else is told here."""
+        users = list(objs)
+        what = [
+            ngettext("%(user)s: %(count)s conversation", "%(user)s: %(count)s conversations", count)
+            % {"user": user, "count": count}
+            for user in users
+            for count in (user.threads.count(),)
+        ]
+        protected = [str(user) for user in users if erasing.is_last_superuser(user)]
+        return what, {self.opts.verbose_name_plural: len(users)}, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._erase(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():  # all of them are locked before the log is
+            for user in list(queryset.order_by("pk").select_for_update(no_key=True)):
+                self._erase(request, user)
+
+    def _erase(self, request: HttpRequest, user: User) -> None:
+        """Conversations follow once the page has committed, in steps that others can record events between."""
+        actor = cast(User, request.user)
+        name, left = str(user), erasing.what_stays(user)
+        try:
+            erasing.close_account(user, actor)
+        except NotAllowed:
+            messages.warning(request, _("%(user)s is the last superuser, and stays.") % {"user": name})
+            return
+        transaction.on_commit(partial(erasing.erase_closed, user, actor))
+        if text := str(_LEFT[left]):
+            messages.warning(request, text % {"user": name})
+
+
+_LEFT = {
+    Left.NOTHING: "",
+    Left.NAME: gettext_lazy(
+        "%(user)s has acted in reviews: the account is deactivated and its conversations are erased; name and e-mail "
+        "address stay with what was done."
+    ),
+    Left.CONVERSATIONS: gettext_lazy(
+        "%(user)s is deactivated. The account is erased as soon as all its conversations are: some are under a legal "
+        "hold."
+    ),
+}
+
+
 @admin.register(User)
-class UserAdmin(RecordedAdmin, DjangoUserAdmin):
+class UserAdmin(RecordedAdmin, ErasingAdmin, DjangoUserAdmin):
     kind = Kind.USER_CHANGED
     add_form = UserCreationForm
     ordering = ("email",)

@@ -127,6 +127,13 @@ class MandateQuerySet(models.QuerySet["Mandate"]):
         over = Q(valid_until__lt=timezone.localdate(), released_at__isnull=False)
         return self.filter(over | Q(revoked_at__isnull=False) | Q(refused_at__isnull=False))
 
+    def disclosed(self) -> Self:
+        """Of which the persons concerned may know now; see `Mandate.is_disclosed`."""
+        over = Q(revoked_at__isnull=False) | Q(
+            valid_until__lt=timezone.localdate(), released_at__isnull=False
+        )
+        return self.filter(Q(discloses_late=False) | over)
+
     def newest_first(self) -> Self:
         return self.order_by("-proposed_at", "-id")
 
