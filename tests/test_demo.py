@@ -3,12 +3,26 @@
 from collections.abc import Callable
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import CommandError
 
 from tests.conftest import RunningSandbox
 from threads import importing
+from threads.management import example
 from threads.management.commands import demo
-from threads.models import Assistant, Connection
+from threads.models import (
+    Assistant,
+    Connection,
+    Event,
+    Finding,
+    Kind,
+    Mandate,
+    Message,
+    Reveal,
+    Status,
+    User,
+)
+from threads.roles import make_groups
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW
 
 pytestmark = pytest.mark.django_db
@@ -112,3 +126,21 @@ def test_key_is_not_sent_in_clear_text(url: str) -> None:
     with pytest.raises(CommandError, match="in clear text"):
         demo.use_api(url, "key")
     assert not Connection.objects.exists()
+
+
+# --- what there is to review ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_demo_begins_with_a_mandate_in_force_and_findings(use_sandbox: Callable[[], None]) -> None:
+    make_groups()  # gone, where a test before this one emptied the tables
+    demo.make_users()
+    use_sandbox()
+    async_to_sync(example.make)()
+    assert not Message.objects.open().exists()
+    in_force, proposed = Mandate.objects.order_by("proposed_at")
+    assert (in_force.status, proposed.status) == (Status.IN_FORCE, Status.PROPOSED)
+    assert set(Finding.objects.values_list("verdict", flat=True)) == {"correct", "incomplete", "wrong"}
+    read = Event.objects.filter(kind=Kind.THREAD_READ).values_list("person_id", flat=True)
+    assert User.objects.get(email="anna@example.org").pk in read
+    assert Reveal.objects.get().decided_by is None

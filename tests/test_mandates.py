@@ -137,5 +137,6 @@ def test_sample_is_drawn_once_from_weeks_that_are_over(grant: Propose, start: St
     mandate = grant(sample_per_week=3)
     mandate.collect()
     assert mandate.cases.count() == 3
-    assert list(SampledWeek.objects.values_list("population", "drawn")) == [(5, 3)]
-    assert kinds()[-2:] == [Kind.MANDATE_RELEASED, Kind.SAMPLE_DRAWN]
+    drawn = SampledWeek.objects.filter(population__gt=0)
+    assert list(drawn.values_list("population", "drawn")) == [(5, 3)]
+    assert kinds().count(Kind.SAMPLE_DRAWN) == SampledWeek.objects.count()

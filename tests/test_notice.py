@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.apps import apps
 from django.contrib.auth import get_user
 from django.test import Client
 from django.urls import reverse
@@ -49,7 +51,7 @@ def acknowledged(user: User) -> list[int]:
 
 
 def test_each_version_follows_the_one_before(notice: Notice) -> None:
-    assert notice.version == 2
+    assert notice.version == 3
     assert Notice.objects.in_force() == notice
 
 
@@ -59,6 +61,39 @@ def test_acknowledged_is_once_and_the_first_time_counts(notice: Notice, asker: U
     first = notice.acknowledged_at(asker)
     notice.acknowledge(asker)
     assert notice.acknowledged_at(asker) == first is not None
+
+
+@pytest.fixture
+def who_reads() -> Callable[[], None]:
+    """The migration that adds the version that says who may read."""
+    migration = import_module("threads.migrations.0014_notice_who_reads")
+    return lambda: migration.add(apps, None)
+
+
+def test_version_that_says_who_may_read_follows_the_one_that_a_site_began_with(
+    who_reads: Callable[[], None],
+) -> None:
+    shown = Notice.objects.get(version=2)
+    shown.delete()
+    who_reads()
+    added = Notice.objects.in_force()
+    assert added
+    assert (added.version, added.german, added.english) == (2, shown.german, shown.english)
+    assert "Wer hat gelesen" in added.german
+
+
+@pytest.mark.parametrize("changed", ["text", "version", "none"])
+def test_notice_of_ones_own_is_never_overruled(who_reads: Callable[[], None], changed: str) -> None:
+    Notice.objects.filter(version=2).delete()
+    if changed == "text":
+        Notice.objects.update(german="Unser eigener Text")
+    elif changed == "version":
+        Notice.objects.publish(Notice(german="Unser eigener Text", english="Our own text"))
+    else:
+        Notice.objects.all().delete()
+    before = list(Notice.objects.values_list("version", "german"))
+    who_reads()
+    assert list(Notice.objects.values_list("version", "german")) == before
 
 
 # --- the gate ---
@@ -73,14 +108,14 @@ def test_new_user_is_led_to_the_notice_and_back_to_where_she_wanted_to_go() -> N
     sent = fields_of(page_of(response), PAGE)
     assert browser.post(PAGE, sent)["Location"] == "/threads/?before=1"
     assert browser.get("/threads/").status_code == 200
-    assert acknowledged(user) == [1]
+    assert acknowledged(user) == [2]
 
 
 def test_new_version_is_asked_for_anew(client: Client, asker: User, notice: Notice) -> None:
     assert client.get("/")["Location"].startswith(PAGE)
-    client.post(PAGE, {"acknowledge": "2", "next": "/"})
+    client.post(PAGE, {"acknowledge": "3", "next": "/"})
     assert client.get("/").status_code == 200
-    assert acknowledged(asker) == [1, 2]
+    assert acknowledged(asker) == [2, 3]
 
 
 def test_acknowledged_is_what_was_shown_and_not_what_came_since(client: Client, notice: Notice) -> None:
@@ -169,7 +204,7 @@ def test_question_is_kept_in_the_page_and_asked_with_the_acknowledgement(
     assert sent | question == sent
     assert client.post(path, sent)["Location"].startswith("/threads/")
     assert Message.objects.get(position=1).content == question["content"]
-    assert acknowledged(asker) == [1, 2]
+    assert acknowledged(asker) == [2, 3]
 
 
 def test_field_with_several_values_keeps_them(client: Client, start: Start, notice: Notice) -> None:
@@ -187,7 +222,7 @@ def test_question_of_htmx_is_refused_where_it_was_typed(
     assert Message.objects.count() == 2
 
 
-@pytest.mark.parametrize("version", ["1", "3", "x", ""])
+@pytest.mark.parametrize("version", ["2", "4", "x", ""])
 def test_question_with_another_version_is_not_asked(
     client: Client, start: Start, notice: Notice, question: dict[str, str], version: str
 ) -> None:
@@ -209,8 +244,8 @@ def test_acknowledgement_of_a_stranger_to_the_form_is_refused(
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(asker)
     path = reverse("threads:messages", args=[start().pk])
-    assert browser.post(path, question | {"acknowledge": "2"}).status_code == 403
-    assert acknowledged(asker) == [1]
+    assert browser.post(path, question | {"acknowledge": "3"}).status_code == 403
+    assert acknowledged(asker) == [2]
 
 
 # --- the page ---
@@ -233,7 +268,7 @@ def test_notice_stays_readable_and_says_when_it_was_acknowledged(client: Client,
     page = page_of(client.get(PAGE))
     times = [time["datetime"] for time in page.select("main time")]
     assert len(times) == 2
-    assert "Fassung 1" in page.get_text()
+    assert "Fassung 2" in page.get_text()
     assert not page.select("main form")
 
 
@@ -243,7 +278,7 @@ def test_notice_stays_readable_and_says_when_it_was_acknowledged(client: Client,
 def test_back_is_on_this_site(client: Client, notice: Notice, target: str) -> None:
     page = page_of(client.get(PAGE, {"next": target}))
     assert fields_of(page, PAGE)["next"] == "/"
-    assert client.post(PAGE, {"next": target, "acknowledge": "2"})["Location"] == "/"
+    assert client.post(PAGE, {"next": target, "acknowledge": "3"})["Location"] == "/"
 
 
 @pytest.mark.parametrize(("version", "status"), [("99", 404), ("x", 302), ("", 302), ("9" * 30, 302)])
@@ -267,11 +302,11 @@ def test_admin_publishes_the_next_version(administration: Client) -> None:
     administration.post(reverse("admin:threads_notice_add"), {"german": "Neu", "english": "New"})
     newest = Notice.objects.in_force()
     assert newest
-    assert (newest.version, newest.german) == (2, "Neu")
+    assert (newest.version, newest.german) == (3, "Neu")
 
 
 def test_version_in_the_admin_is_read_only(administration: Client) -> None:
-    notice = Notice.objects.get()
+    notice = Notice.objects.get(version=2)
     change = reverse("admin:threads_notice_change", args=[notice.pk])
     page = page_of(administration.get(change))
     assert notice.german.splitlines()[0] in page.get_text()
@@ -288,8 +323,8 @@ def test_admin_sees_how_many_have_acknowledged_each_version(
         notice.acknowledge(User.objects.create_user(f"{number}@example.org"))
     with django_assert_max_num_queries(6):
         page = page_of(administration.get(reverse("admin:threads_notice_changelist")))
-    # the admin and the asker have acknowledged the first
-    assert [cell.get_text() for cell in page.select(".field-acknowledged")] == [str(count), "2"]
+    # the admin and the asker have acknowledged the one before, and nobody the very first
+    assert [cell.get_text() for cell in page.select(".field-acknowledged")] == [str(count), "2", "0"]
     assert not page.select("[name=action]")
 
 

@@ -14,6 +14,7 @@ from django.db import IntegrityError, OperationalError, connections
 from django.utils import timezone
 
 from tests.conftest import RunningSandbox, answer_of
+from threads import erasing
 from threads.answering import budget, calling, line, removing
 from threads.answering import worker as worker_module
 from threads.answering.line import Claim
@@ -154,7 +155,7 @@ async def until_gone(thread: Thread) -> None:
 async def test_what_was_deleted_long_ago_is_removed_in_batches_until_nothing_is_left(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(removing, "AT_ONCE", 1)
+    monkeypatch.setattr(erasing, "AT_ONCE", 1)
     threads = [await gone_long_ago(start) for _ in range(3)]
     async with at_work():
         for thread in threads:

@@ -1,15 +1,19 @@
 """Administering. Conversations are not here: administering and reading are different rights."""
 
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,14 +22,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from threads import failures, importing
+from threads import erasing, failures, importing
 from threads.completions import CompletionsError
-from threads.models import Assistant, Connection, Notice, User
+from threads.erasing import Left
+from threads.models import Assistant, Connection, Kind, NotAllowed, Notice, User
 from threads.models.connection import KeyUnreadable
+from threads.recording import RecordedAdmin, recorded
 
 # One page for signing in, with its limits on guessing.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.unregister(EmailAddress)  # a user has one address, in the user's own form
+admin.site.unregister(Group)  # it is registered below, recorded
 
 
 class ConnectionForm(forms.ModelForm):
@@ -63,7 +70,9 @@ class ConnectionForm(forms.ModelForm):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(admin.ModelAdmin):
+class ConnectionAdmin(RecordedAdmin):
+    kind = Kind.CONNECTION_CHANGED
+    names = ("name",)
     form = ConnectionForm
     list_display = ("name", "base_url", "requests_per_second", "requests_per_minute")
 
@@ -88,6 +97,7 @@ class ConnectionAdmin(admin.ModelAdmin):
             messages.success(request, text % {"count": len(offers)})
         return redirect("admin:threads_connection_change", pk)
 
+    @recorded
     def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         connection = self._changeable(request, pk)
         if not request.user.has_perm("threads.add_assistant"):
@@ -97,9 +107,11 @@ class ConnectionAdmin(admin.ModelAdmin):
             return redirect("admin:threads_connection_change", pk)
         if request.method == "POST":
             chosen = set(request.POST.getlist("assistant"))
+            required = {assistant.pk: assistant.required_fields for assistant in connection.assistants.all()}
             new = importing.import_assistants(
                 connection, [offer for offer in offers if str(offer.id) in chosen]
             )
+            self._imported(request, connection, required)
             text = ngettext("%(count)s assistant imported.", "%(count)s assistants imported.", len(new))
             messages.success(request, text % {"count": len(new)})
             return redirect(
@@ -113,6 +125,16 @@ class ConnectionAdmin(admin.ModelAdmin):
             "offers": [(offer, existing.get(offer.id)) for offer in offers],
         }
         return render(request, "admin/threads/connection/import.html", context)
+
+    def _imported(self, request: HttpRequest, connection: Connection, required: dict[int, list[str]]) -> None:
+        """Record which assistants are new, or require other fields than before."""
+        assistants = cast(RecordedAdmin, self.admin_site.get_model_admin(Assistant))
+        for assistant in connection.assistants.all():
+            if assistant.pk not in required:
+                assistants.happened(request, assistant, "added", {"imported": True})
+            elif assistant.required_fields != required[assistant.pk]:
+                changes = {"changed": ["required_fields"], "imported": True}
+                assistants.happened(request, assistant, "changed", changes)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Connection:
         if not self.has_change_permission(request):
@@ -151,7 +173,9 @@ class AssistantForm(forms.ModelForm):
 
 
 @admin.register(Assistant)
-class AssistantAdmin(admin.ModelAdmin):
+class AssistantAdmin(RecordedAdmin):
+    kind = Kind.ASSISTANT_CHANGED
+    names = ("slug",)
     form = AssistantForm
     list_display = ("name", "connection", "is_active", "missing", "to_mend", "position")
     list_editable = ("position",)
@@ -167,6 +191,7 @@ class AssistantAdmin(admin.ModelAdmin):
             gettext_lazy("At the API"),
             {"fields": ("connection", "remote_id", "licence", "missing", "to_mend")},
         ),
+        (gettext_lazy("Retention"), {"fields": ("retention_days",)}),
         (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
     )
 
@@ -181,9 +206,11 @@ class AssistantAdmin(admin.ModelAdmin):
 
 
 @admin.register(Notice)
-class NoticeAdmin(admin.ModelAdmin):
+class NoticeAdmin(RecordedAdmin):
     """Versions are added, and stay as they were acknowledged."""
 
+    kind = Kind.NOTICE_PUBLISHED
+    names = ("version",)
     list_display = ("version", "created_at", "acknowledged")
     fields = ("german", "english")
 
@@ -225,8 +252,59 @@ class UserCreationForm(AdminUserCreationForm):
         field_classes: ClassVar = {"email": forms.EmailField}
 
 
+class ErasingAdmin(admin.ModelAdmin):
+    """Users are deleted as they erase themselves: see `threads.erasing`. What may not go yet stays, and is said."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What is said before: the accounts with their conversations, of which nothing else is told here."""
+        users = list(objs)
+        what = [
+            ngettext("%(user)s: %(count)s conversation", "%(user)s: %(count)s conversations", count)
+            % {"user": user, "count": count}
+            for user in users
+            for count in (user.threads.count(),)
+        ]
+        protected = [str(user) for user in users if erasing.is_last_superuser(user)]
+        return what, {self.opts.verbose_name_plural: len(users)}, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        self._erase(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():  # all of them are locked before the log is
+            for user in list(queryset.order_by("pk").select_for_update(no_key=True)):
+                self._erase(request, user)
+
+    def _erase(self, request: HttpRequest, user: User) -> None:
+        """Conversations follow once the page has committed, in steps that others can record events between."""
+        actor = cast(User, request.user)
+        name, left = str(user), erasing.what_stays(user)
+        try:
+            erasing.close_account(user, actor)
+        except NotAllowed:
+            messages.warning(request, _("%(user)s is the last superuser, and stays.") % {"user": name})
+            return
+        transaction.on_commit(partial(erasing.erase_closed, user, actor))
+        if text := str(_LEFT[left]):
+            messages.warning(request, text % {"user": name})
+
+
+_LEFT = {
+    Left.NOTHING: "",
+    Left.NAME: gettext_lazy(
+        "%(user)s has acted in reviews: the account is deactivated and its conversations are erased; name and e-mail "
+        "address stay with what was done."
+    ),
+    Left.CONVERSATIONS: gettext_lazy(
+        "%(user)s is deactivated. The account is erased as soon as all its conversations are: some are under a legal "
+        "hold."
+    ),
+}
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(RecordedAdmin, ErasingAdmin, DjangoUserAdmin):
+    kind = Kind.USER_CHANGED
     add_form = UserCreationForm
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff")
@@ -244,3 +322,22 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
+
+    @recorded
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().user_change_password(request, *args, **kwargs)
+
+    def what_it_is(self, obj: User) -> dict[str, Any]:
+        return {}
+
+    def person_of(self, obj: User) -> int:
+        return obj.pk
+
+
+@admin.register(Group)
+class GroupAdmin(RecordedAdmin, DjangoGroupAdmin):
+    kind = Kind.GROUP_CHANGED
+    names = ("name",)
+
+    def what_it_is(self, obj: Group) -> dict[str, Any]:
+        return super().what_it_is(obj) | {"members": obj.user_set.count()}

@@ -8,6 +8,8 @@ class ThreadsConfig(AppConfig):
     verbose_name = _("Chat")
 
     def ready(self) -> None:
-        from threads.roles import make_groups  # models are loaded by now, not before
+        from threads import signals  # models are loaded by now, not before
+        from threads.roles import make_groups
 
+        signals.connect()
         post_migrate.connect(make_groups, sender=self)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone, translation
 
-from threads import reports
+from threads import my_data, reports
 from threads.models import Export, ExportKind, Happening, Step
 
 PART_BYTES = 256 * 1024
@@ -30,6 +30,7 @@ class Builder:
 BUILDERS: dict[ExportKind, Builder] = {
     ExportKind.REPORT_CSV: Builder(reports.build_csv, "text/csv; charset=utf-8", "csv"),
     ExportKind.REPORT_JSONL: Builder(reports.build_jsonl, "application/jsonl; charset=utf-8", "jsonl"),
+    ExportKind.MY_DATA: Builder(my_data.build, "application/zip", "zip"),
 }
 
 

@@ -69,6 +69,7 @@ _FOR_ADMINS: dict[str, Promise] = {
 
 
 KNOWN_CODES = frozenset(_REASONS)
+UNKNOWN_CODE = "http_error"  # of which users are told what they are told of codes that are not known
 
 
 # What another wording helps against; the same one would be refused again.
@@ -82,6 +83,17 @@ def is_of_the_wording(error_code: str) -> bool:
 def reason(error_code: str) -> Promise:
     """One or two sentences: what happened, what to do."""
     return _REASONS.get(error_code, _UNKNOWN)
+
+
+def what_happened(error_code: str) -> str:
+    """The first of those sentences."""
+    return str(reason(error_code)).partition(". ")[0].rstrip(".") + "."
+
+
+def first_alike() -> dict[str, str]:
+    """Of each code the first of which users are told the same: one cause, to them. What is unknown is not in it."""
+    first: dict[str, str] = {}
+    return {code: first.setdefault(str(reason), code) for code, reason in _REASONS.items()}
 
 
 def for_admins(error_code: str) -> Promise:

@@ -59,6 +59,8 @@ def page_of(threads: ThreadQuerySet, shelf: Shelf, before: Thread | None = None)
     if shelf == Shelf.LISTED and not before:
         pinned = list(_with_all(threads.on(Shelf.PINNED)).order_by("-pinned_at"))
     found = _with_all(threads.on(shelf)).newest_first()
+    if shelf == Shelf.DELETED:
+        found = found.with_hold()
     if before:
         found = found.before(before)
     page = list(found[: PER_PAGE + 1])

@@ -25,7 +25,7 @@ from threads.models import (
     State,
     User,
 )
-from threads.models.mandate import CaseQuerySet, begin_of
+from threads.models.mandate import CaseQuerySet, asked_between, begin_of
 
 CASES_PER_PAGE = 30
 MESSAGES_PER_PAGE = 50  # of a conversation
@@ -125,7 +125,7 @@ def cases_of(mandate: Mandate, user: User, filters: Filters) -> CaseQuerySet:
     first, end = filters.period_of(mandate)
     if filters.is_of_answers:
         answers = Message.objects.answers().filter(
-            filters.of_answers, thread=OuterRef("thread"), created_at__gte=first, created_at__lt=end
+            filters.of_answers, asked_between(first, end), thread=OuterRef("thread")
         )
         cases = cases.filter(Exists(answers))
     if filters.since or filters.until:
@@ -228,7 +228,7 @@ def _rows(cases: Sequence[Case]) -> list[Row]:
     first, end = Filters().period_of(cases[0].mandate)
     threads = [case.thread_id for case in cases]
     messages = (
-        Message.objects.filter(thread__in=threads, created_at__gte=first, created_at__lt=end)
+        Message.objects.filter(asked_between(first, end), thread__in=threads)
         .order_by()
         .values_list("thread")
         .annotate(
@@ -356,11 +356,10 @@ def read(case: Case, after: int = 0) -> Reading:
         message.case_metadata = metadata_of(message)
         message.is_selected = message.pk in selected
     has_earlier = after > 0 and messages.filter(position__lte=after).exists()
-    first, end = Filters().period_of(case.mandate)
-    outside = Q(created_at__lt=first) | Q(created_at__gte=end)
+    everything = Message.objects.filter(thread=case.thread_id)
     return Reading(
         page,
-        outside=Message.objects.filter(outside, thread=case.thread_id).count(),
+        outside=everything.exclude(case.mandate.in_period()).count(),
         earlier=max(0, after - MESSAGES_PER_PAGE) if has_earlier else None,
         later=page[-1].position if len(found) > MESSAGES_PER_PAGE else None,
     )

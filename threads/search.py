@@ -264,11 +264,19 @@ def _own(user: User, query: Query, after: Message | None) -> Scope:
     return Scope(threads.values("id").query.sql_with_params(), "id", filters, newest_first)
 
 
+# An answer goes with its question: as `asked_between` of the mandates has it.
+_ASKED = """
+CASE WHEN m.question_id IS NULL THEN m.created_at >= %s AND m.created_at < %s ELSE EXISTS (
+    SELECT FROM threads_message q WHERE q.id = m.question_id AND q.created_at >= %s AND q.created_at < %s
+) END
+"""
+
+
 def _of_mandate(
     cases: CaseQuerySet, period: tuple[datetime, datetime], after: tuple[int, int] | None
 ) -> Scope:
     """The conversations come in their order, which lets PostgreSQL stop where a page is full."""
-    filters: list[Condition] = [("m.created_at >= %s AND m.created_at < %s", period)]
+    filters: list[Condition] = [(_ASKED, [*period, *period])]
     if after:
         cases = cases.filter(number__gte=after[0])
         filters.append(("(t.number, m.position) > (%s, %s)", after))

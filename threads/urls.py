@@ -10,11 +10,13 @@ from threads.views import (
     exports,
     feedback,
     health,
+    insights,
+    rights,
     search,
     threads,
     versions,
 )
-from threads.views.review import cases, findings, mandates, reports
+from threads.views.review import cases, findings, log, mandates, reports
 
 app_name = "threads"
 
@@ -46,10 +48,26 @@ urlpatterns = [
     path("messages/<uuid:message_id>/export.html", exports.message_html, name="message_html"),
     path("account/language/", account.language, name="language"),
     path("account/preferences/", account.preferences, name="preferences"),
+    path("account/access/", rights.access, name="access"),
+    path("account/data/", rights.my_data, name="my_data"),
+    path("account/data/exports/", rights.my_data_exports, name="my_data_exports"),
+    path("account/erasure/", rights.account_erasure, name="account_erasure"),
+    path("data-sheet/", rights.data_sheet, name="data_sheet"),
     path("exports/<uuid:export_id>/", export_jobs.export, name="export"),
     path("exports/<uuid:export_id>/attempts/", export_jobs.export_attempts, name="export_attempts"),
     path("exports/<uuid:export_id>/file/", export_jobs.export_file, name="export_file"),
     path("review/", mandates.review, name="review"),
+    path("insights/", insights.insights, name="insights"),
+    path("review/log/", log.log, name="log"),
+    path("review/log/head/", log.log_head, name="log_head"),
+    path("review/log.jsonl", log.log_jsonl, name="log_jsonl"),
+    path("review/log.csv", log.log_csv, name="log_csv"),
+    path("review/mandates/new/", mandates.mandate_new, name="mandate_new"),
+    path("review/mandates/<uuid:mandate_id>/", mandates.mandate, name="mandate"),
+    path("review/mandates/<uuid:mandate_id>/release/", mandates.release, name="mandate_release"),
+    path("review/mandates/<uuid:mandate_id>/refusal/", mandates.refusal, name="mandate_refusal"),
+    path("review/mandates/<uuid:mandate_id>/revocation/", mandates.revocation, name="mandate_revocation"),
+    path("review/reveals/<uuid:reveal_id>/decision/", mandates.reveal_decision, name="reveal_decision"),
     path(
         "review/mandates/<uuid:mandate_id>/conversations/<int:number>/findings/",
         findings.findings_of_case,

@@ -19,6 +19,7 @@ from django.utils import timezone
 from threads.answering import calling, line
 from threads.answering.budget import Wait
 from threads.answering.calling import DATABASE_AWAY
+from threads.answering.collecting import collect_for_ever
 from threads.answering.database import DatabaseThread, in_database
 from threads.answering.exporting import export_for_ever
 from threads.answering.line import Claim
@@ -89,6 +90,7 @@ class AnsweringWorker:
         await self._beat_once()
         beating = asyncio.create_task(self._beat())
         removing = asyncio.create_task(remove_for_ever())
+        collecting = asyncio.create_task(collect_for_ever())
         exporting = asyncio.create_task(export_for_ever())
         listening = asyncio.create_task(
             listen(self._heard, self._look_again, lambda step: in_database(step)())
@@ -96,7 +98,7 @@ class AnsweringWorker:
         try:
             yield
         finally:
-            await _cancelled(beating, removing, exporting, listening)
+            await _cancelled(beating, removing, collecting, exporting, listening)
 
     def _heard(self, answer_id: UUID, state: str) -> None:
         """A new question may be due. What ends is looked after by the worker where it ends."""

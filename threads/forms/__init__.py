@@ -13,18 +13,27 @@ from threads.forms.findings import (
     ReportExportForm,
     ReportForm,
 )
+from threads.forms.log import LogForm
+from threads.forms.mandates import DecisionForm, LikeForm, MandateForm
 from threads.forms.reading import NextForm, PageForm, ShelfForm, TitleForm, WindowForm
 from threads.forms.reviewing import CaseForm, CasesForm, FlagForm, RevealForm
+from threads.forms.rights import AccessForm, ErasureForm
 from threads.forms.searching import SearchForm
 
 __all__ = [
+    "AccessForm",
     "CaseForm",
     "CasesForm",
+    "DecisionForm",
+    "ErasureForm",
     "FeedbackForm",
     "FindingForm",
     "FindingStateForm",
     "FindingsForm",
     "FlagForm",
+    "LikeForm",
+    "LogForm",
+    "MandateForm",
     "NextForm",
     "NoticeForm",
     "OpinionForm",

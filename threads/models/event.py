@@ -8,6 +8,7 @@ that was kept elsewhere: each is logged, printed and exported.
 import hashlib
 import json
 import logging
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ class Happening:
 
 
 # Done to oneself: the name of who did it goes with her account. Of all else it stays, as others rely on it.
-_ABOUT_ONESELF = {
+ABOUT_ONESELF = {
     Kind.SIGNED_IN,
     Kind.SIGN_IN_FAILED,
     Kind.DATA_EXPORTED,
@@ -147,6 +148,10 @@ class EventQuerySet(models.QuerySet["Event"]):
         return last.head if last else f"0:{BEFORE_THE_FIRST}"
 
 
+def new_salt() -> str:
+    return secrets.token_hex(16)
+
+
 class Event(models.Model):
     """A row of the append-only log. It refers by bare ids: what they name may be erased, and the event stays."""
 
@@ -159,6 +164,9 @@ class Event(models.Model):
     mandate_id = models.UUIDField(null=True)
     thread_id = models.UUIDField(null=True)
     details = models.JSONField(default=dict, blank=True)
+    # At random, and withheld where it is withheld whom an event is about: the hash, which everybody sees, would
+    # else tell who tries out all persons.
+    salt = models.CharField(max_length=32, default=new_salt)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
 
@@ -186,27 +194,32 @@ class Event(models.Model):
     def head(self) -> str:
         return f"{self.number}:{self.hash}"
 
+    def content(self) -> dict[str, Any]:
+        """All that the event says, as JSON knows it, with its predecessor's hash; the order is that of the hash."""
+        return {
+            "number": self.number,
+            "at": self.at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "kind": str(self.kind),
+            "actor_id": self.actor_id,
+            "actor_name": self.actor_name,
+            "person_id": self.person_id,
+            "mandate_id": str(self.mandate_id) if self.mandate_id else None,
+            "thread_id": str(self.thread_id) if self.thread_id else None,
+            "details": self.details,
+            "salt": self.salt,
+            "previous_hash": self.previous_hash,
+        }
+
     def fingerprint(self) -> str:
-        """SHA-256 over all that the event says, and its predecessor's hash: what `hash` has to be."""
-        content = [
-            self.number,
-            self.at.astimezone(UTC).isoformat(timespec="microseconds"),
-            str(self.kind),
-            self.actor_id,
-            self.actor_name,
-            self.person_id,
-            str(self.mandate_id) if self.mandate_id else None,
-            str(self.thread_id) if self.thread_id else None,
-            self.details,
-            self.previous_hash,
-        ]
-        canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """SHA-256 over the values of its content, as a JSON array: what `hash` has to be."""
+        values = list(self.content().values())
+        canonical = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _name_to_keep(happening: Happening) -> str:
     actor = happening.actor
-    if actor is None or (happening.kind in _ABOUT_ONESELF and happening.person_id == actor.pk):
+    if actor is None or (happening.kind in ABOUT_ONESELF and happening.person_id == actor.pk):
         return ""
     return actor.name_and_address
 

@@ -1,14 +1,17 @@
 import secrets
 import string
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Self
 
 from django.apps import apps
 from django.conf import settings
-from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import connection, models, transaction
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -19,13 +22,19 @@ from threads.models.event import Event, Happening, Kind
 from threads.models.feedback import Rating
 from threads.models.message import Message, MessageQuerySet, State
 from threads.models.thread import Thread
-from threads.models.user import User
+from threads.models.user import User, who_have
 
-# Letters and digits that are not taken for each other.
-_ALIAS_CHARACTERS = "".join(set(string.ascii_uppercase + string.digits) - set("0O1IL5S8B"))
-_ALIAS_LENGTH = 4
+# Letters and digits that are not taken for each other, and of which no words come: five of them are nearly
+# eight million codes.
+_ALIAS_CHARACTERS = "".join(sorted(set(string.ascii_uppercase + string.digits) - set("0O1IL5S8B" + "AEUY")))
+_ALIAS_LENGTH = 5
+
+COLLECTED_EVERY = timedelta(minutes=10)
 # What ended while the last collecting was under way is looked at again.
 _COLLECTED_AGAIN = timedelta(hours=1)
+# Conversations that one transaction puts under a mandate: a second's work, of which nobody waits for more.
+MOST_AT_ONCE = 5_000
+MOST_ESTIMATED = 1_000
 
 
 class NotAllowed(Exception):
@@ -71,6 +80,36 @@ class MandateQuerySet(models.QuerySet["Mandate"]):
             return self.none()
         return self.in_force().filter(auditors=user)
 
+    def holding(self) -> Self:
+        """What is in their scope is not erased now: from their release on, also while they are not valid yet."""
+        is_over = Q(valid_until__lt=timezone.localdate())
+        return self.filter(~is_over, holds=True, released_at__isnull=False, revoked_at=None)
+
+    def to_be_decided_by(self, user: User) -> Self:
+        """To release or refuse: by four eyes neither by who proposed it nor by who is to read under it."""
+        if not user.has_perm("threads.release_mandate"):
+            return self.none()
+        proposed = self.filter(released_at=None, refused_at=None, revoked_at=None)
+        if not settings.ENVIRONMENT.four_eyes:
+            return proposed
+        return proposed.exclude(proposed_by=user).exclude(Exists(_named(user)))
+
+    def to_be_collected(self) -> Self:
+        """Those in force, every ten minutes while their period lasts and answers to it may still come.
+
+        All of them once a day: a conversation may come into scope late, as an answer that failed is tried again,
+        or as a deleted one is brought back. That day begins with the first of validity, too.
+        """
+        begins = begin_of(timezone.localdate())
+        is_lasting = Q(until__gte=timezone.localdate() - timedelta(days=1)) | Q(selection=Selection.NEGATIVE)
+        is_due = is_lasting & Q(collected_at__lte=timezone.now() - COLLECTED_EVERY)
+        return self.in_force().filter(is_due | Q(collected_at=None) | Q(collected_at__lt=begins))
+
+    def before(self, mandate: "Mandate") -> Self:
+        """What follows `mandate` in a list that is newest first."""
+        at = mandate.proposed_at
+        return self.filter(Q(proposed_at__lt=at) | Q(proposed_at=at, id__lt=mandate.id))
+
     def reporting_to(self, user: User) -> Self:
         """Those of which the user may see findings and figures, which hold no conversations.
 
@@ -88,8 +127,20 @@ class MandateQuerySet(models.QuerySet["Mandate"]):
         over = Q(valid_until__lt=timezone.localdate(), released_at__isnull=False)
         return self.filter(over | Q(revoked_at__isnull=False) | Q(refused_at__isnull=False))
 
+    def disclosed(self) -> Self:
+        """Of which the persons concerned may know now; see `Mandate.is_disclosed`."""
+        over = Q(revoked_at__isnull=False) | Q(
+            valid_until__lt=timezone.localdate(), released_at__isnull=False
+        )
+        return self.filter(Q(discloses_late=False) | over)
+
     def newest_first(self) -> Self:
         return self.order_by("-proposed_at", "-id")
+
+
+def _named(user: User) -> QuerySet[models.Model]:
+    """That the mandate, or that of the outer query, names the user as an auditor."""
+    return Mandate.auditors.through._default_manager.filter(mandate=OuterRef("pk"), user=user)
 
 
 class Mandate(models.Model):
@@ -141,6 +192,9 @@ class Mandate(models.Model):
     revoked_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     revoked_at = models.DateTimeField(null=True)
     collected_at = models.DateTimeField(null=True, help_text="When what is in scope was last looked up.")
+    last_number = models.PositiveIntegerField(
+        default=0, help_text="Of its conversations: none is given twice, also when one was erased."
+    )
 
     objects = MandateQuerySet.as_manager()
 
@@ -180,17 +234,29 @@ class Mandate(models.Model):
         return Status.IN_FORCE if today <= self.valid_until else Status.ENDED
 
     @property
+    def is_expired(self) -> bool:
+        """It would grant nothing any more, if it were released now."""
+        return timezone.localdate() > self.valid_until
+
+    @property
+    def is_lasting(self) -> bool:
+        """Questions that are still to be asked can come into its scope."""
+        return timezone.localdate() <= min(self.until, self.valid_until)
+
+    @property
     def is_disclosed(self) -> bool:
         """May the persons concerned know of it now?"""
         return not self.discloses_late or self.status in (Status.ENDED, Status.REVOKED)
 
     def can_be_decided_by(self, user: User) -> bool:
-        """To release or refuse it: by four eyes neither who proposed it nor who is to read under it."""
-        if self.status != Status.PROPOSED or not user.has_perm("threads.release_mandate"):
-            return False
-        if not settings.ENVIRONMENT.four_eyes:
-            return True
-        return user.pk != self.proposed_by_id and not self.auditors.filter(pk=user.pk).exists()
+        return Mandate.objects.to_be_decided_by(user).filter(pk=self.pk).exists()
+
+    def deciders(self) -> QuerySet[User]:
+        """Who can release or refuse it, while it is proposed."""
+        users = who_have("release_mandate")
+        if settings.ENVIRONMENT.four_eyes:
+            users = users.exclude(pk=self.proposed_by_id).exclude(mandates=self)
+        return users.order_by("last_name", "first_name", "email")
 
     def can_be_revoked_by(self, user: User) -> bool:
         """By whoever releases, and by who proposed it: stopping is made easy."""
@@ -199,7 +265,10 @@ class Mandate(models.Model):
 
     @transaction.atomic
     def propose(self, assistants: Sequence[Assistant], auditors: Sequence[User]) -> None:
-        """Store it, by `proposed_by`; it grants nothing before it is released."""
+        """Store it, by `proposed_by`; it grants nothing before it is released. With the same id twice, once."""
+        self.proposed_by.lock()
+        if Mandate.objects.filter(pk=self.pk).exists():
+            return
         self.save(force_insert=True)
         self.assistants.set(assistants)
         self.auditors.set(auditors)
@@ -207,13 +276,16 @@ class Mandate(models.Model):
 
     @transaction.atomic
     def release(self, user: User) -> None:
-        """What is in scope by now is collected. Raises `NotAllowed`."""
+        """What is in scope by now is collected; of very much, the first part. Raises `NotAllowed`."""
+        if not self.can_be_decided_by(user):
+            raise NotAllowed
+        found = self._look()
         self._lock()
         if not self.can_be_decided_by(user):
             raise NotAllowed
         self.released_by, self.released_at = user, timezone.now()
         self.save(update_fields=["released_by", "released_at"])
-        weeks = self._collect()
+        weeks = self._keep(found)
         self._record(Kind.MANDATE_RELEASED, user, self._terms())
         self._record_drawn(weeks)
 
@@ -273,108 +345,219 @@ class Mandate(models.Model):
 
     # --- scope ---
 
-    def in_period(self, prefix: str = "") -> Q:
-        """Of messages, or of what leads to them by `prefix`: those that this mandate lets auditors read."""
-        first, end = begin_of(self.since), begin_of(self.until + timedelta(days=1))
-        return Q(**{f"{prefix}created_at__gte": first, f"{prefix}created_at__lt": end})
+    def in_period(self) -> Q:
+        """Of messages: those that this mandate lets auditors read. An answer goes with its question."""
+        return asked_between(begin_of(self.since), begin_of(self.until + timedelta(days=1)))
 
     @cached_property
     def named_auditors(self) -> list[User]:
         return list(self.auditors.order_by("last_name", "first_name", "email"))
 
     def answers(self) -> MessageQuerySet:
-        """Those that put their conversation under this mandate: ended ones, of the period."""
-        answers = Message.objects.answers().filter(self.in_period(), finished_at__isnull=False)
+        """Those that put their conversation under this mandate: ended ones, to questions of the period."""
+        return self._answers_from(self.since)
+
+    def _answers_from(self, first: date) -> MessageQuerySet:
+        # By the question: an answer that is tried again begins anew, maybe after the period. It is never older
+        # than its question, which lets the index on answers find where to begin.
+        begin, end = begin_of(first), begin_of(self.until + timedelta(days=1))
+        answers = Message.objects.answers().filter(
+            finished_at__isnull=False,
+            created_at__gte=begin,
+            question__created_at__gte=begin,
+            question__created_at__lt=end,
+        )
         if assistants := list(self.assistants.values_list("pk", flat=True)):
             answers = answers.filter(thread__assistant__in=assistants)
         return answers.filter(_SELECTED[Selection(self.selection)])
 
-    @transaction.atomic
-    def collect(self) -> None:
-        """Put under the mandate what has come into its scope since the last time.
-
-        A conversation that was put there stays, also when an answer that failed was tried again since.
-        """
-        self._lock()
-        self._record_drawn(self._collect())
-
-    def _collect(self) -> "list[SampledWeek]":
-        now = timezone.now()
-        weeks: list[SampledWeek] = []
+    def estimate(self) -> int:
+        """How many conversations a release would put under it now; of more than `MOST_ESTIMATED`, one more."""
+        found = self._candidates(self.answers()).order_by()[: MOST_ESTIMATED + 1].count()
         if self.sample_per_week:
-            new, weeks = self._draw(self.sample_per_week, now)
-        else:
-            new = self._all_new()
-        self._add(new)
-        self.collected_at = now
-        self.save(update_fields=["collected_at"])
-        return weeks
+            drawn = self.sample_per_week * len(list(self._weeks_over(timezone.now())))
+            return min(found, drawn, MOST_ESTIMATED + 1)
+        return found
+
+    @transaction.atomic
+    def collect(self) -> bool:
+        """Put under the mandate what has come into its scope since the last time, or a part; is there more?
+
+        A conversation that was put there stays, also when an answer that failed was tried again since. Of several
+        workers one does it. Looking takes longest, and comes before the lock: nobody who revokes waits for it.
+        """
+        if not self._is_collected_by_us():
+            return False
+        self.refresh_from_db()
+        found = self._look()
+        self._lock()
+        if self.status not in (Status.SCHEDULED, Status.IN_FORCE):
+            return False
+        self._record_drawn(self._keep(found))
+        return not found.is_all
+
+    def _is_collected_by_us(self) -> bool:
+        """Till the transaction ends, if nobody else is at it."""
+        with connection.cursor() as cursor:
+            key = "SELECT pg_try_advisory_xact_lock(hashtext('threads_mandate'), hashtext(%s))"
+            cursor.execute(key, [str(self.pk)])
+            return bool(cursor.fetchone()[0])
+
+    def _look(self) -> "_Found":
+        """What is in scope and not there yet. Without a lock: `_keep` looks again where it matters."""
+        now = timezone.now()
+        if self.sample_per_week:
+            return self._draw(self.sample_per_week, now)
+        answers = self.answers()
+        if self.collected_at and self.collected_at >= begin_of(timezone.localdate(now)):
+            answers = answers.filter(self._is_new(self.collected_at - _COLLECTED_AGAIN))
+        new = list(self._candidates(answers)[: MOST_AT_ONCE + 1])
+        return _Found(now, new[:MOST_AT_ONCE], [], is_all=len(new) <= MOST_AT_ONCE)
+
+    def _is_new(self, since: datetime) -> Q:
+        """It has come into scope after that, maybe. One condition at a time, each of which has its index."""
+        if self.selection == Selection.NEGATIVE:  # which is given when the answer is there
+            return Q(feedback__updated_at__gte=since)
+        return Q(finished_at__gte=since)
+
+    def _candidates(self, answers: MessageQuerySet) -> "QuerySet[Thread, uuid.UUID]":
+        """Conversations that are not there yet, oldest first."""
+        threads = Thread.objects.filter(pk__in=answers.values("thread"), deleted_at=None)
+        new = threads.exclude(Exists(Case.objects.filter(mandate=self, thread=OuterRef("pk"))))
+        return new.order_by("created_at", "pk").values_list("pk", flat=True)
+
+    def _draw(self, size: int, now: datetime) -> "_Found":
+        """Of each week that is over: what there is to draw from is then complete, and is drawn from once."""
+        sampled = set(self.weeks.values_list("monday", flat=True))
+        due = [monday for monday in self._weeks_over(now) if monday not in sampled]
+        draws: list[_Draw] = []
+        chosen: set[uuid.UUID] = set()
+        for monday, candidates in self._candidates_by_week(due):
+            if monday not in due:
+                continue
+            if len(chosen) >= MOST_AT_ONCE:
+                return _Found(now, [], _with_empty(draws, due, before=monday), is_all=False)
+            fresh = [pk for pk in candidates if pk not in chosen]
+            drawn = secrets.SystemRandom().sample(fresh, min(size, len(fresh)))
+            chosen.update(drawn)
+            draws.append(_Draw(monday, len(fresh), drawn))
+        return _Found(now, [], _with_empty(draws, due), is_all=True)
+
+    def _weeks_over(self, now: datetime) -> Iterator[date]:
+        """The weeks of the period, by their Mondays, of which all questions have been answered, or have failed."""
+        oldest = Message.objects.open().aggregate(asked=Min("question__created_at"))["asked"]
+        answered_until = min(now, oldest or now)
+        monday = _monday_of(self.since)
+        while monday <= self.until:
+            if begin_of(min(monday + timedelta(days=7), self.until + timedelta(days=1))) > answered_until:
+                return
+            yield monday
+            monday += timedelta(days=7)
+
+    def _candidates_by_week(self, mondays: list[date]) -> "Iterator[tuple[date, Iterator[uuid.UUID]]]":
+        """Of all weeks in one query, and in memory one after another."""
+        if not mondays:
+            return
+        there = Case.objects.filter(mandate=self, thread=OuterRef("thread"))
+        answers = self._answers_from(max(mondays[0], self.since)).filter(thread__deleted_at=None)
+        rows = (
+            answers.exclude(Exists(there))
+            .annotate(monday=TruncWeek("question__created_at", output_field=models.DateField()))
+            .values_list("monday", "thread")
+            .distinct()
+            .order_by("monday", "thread")
+        )
+        for monday, of_week in groupby(rows.iterator(), itemgetter(0)):
+            yield monday, (pk for _, pk in of_week)
+
+    def _keep(self, found: "_Found") -> "list[SampledWeek]":
+        """Under the lock: what was not put there meanwhile."""
+        sampled = set(self.weeks.values_list("monday", flat=True))
+        draws = [draw for draw in found.draws if draw.monday not in sampled]
+        self._add([*found.threads, *(pk for draw in draws for pk in draw.threads)])
+        if found.is_all:
+            self.collected_at = found.at
+        self.save(update_fields=["collected_at", "last_number"])
+        return SampledWeek.objects.bulk_create(
+            SampledWeek(mandate=self, monday=draw.monday, population=draw.population, drawn=len(draw.threads))
+            for draw in draws
+        )
 
     def _record_drawn(self, weeks: "Iterable[SampledWeek]") -> None:
         for week in weeks:
             drawn = {"week": week.monday.isoformat(), "population": week.population, "drawn": week.drawn}
             self._record(Kind.SAMPLE_DRAWN, None, drawn)
 
-    def _candidates(self, answers: MessageQuerySet) -> list[uuid.UUID]:
-        """Conversations that are not there yet, oldest first."""
-        there = Case.objects.filter(mandate=self, thread=OuterRef("pk"))
-        threads = Thread.objects.filter(
-            Exists(answers.filter(thread=OuterRef("pk"))), ~Exists(there), deleted_at=None
-        )
-        return list(threads.order_by("created_at", "pk").values_list("pk", flat=True))
-
-    def _all_new(self) -> list[uuid.UUID]:
-        answers = self.answers()
-        if self.collected_at:
-            lately = self.collected_at - _COLLECTED_AGAIN
-            answers = answers.filter(Q(finished_at__gte=lately) | Q(feedback__updated_at__gte=lately))
-        return self._candidates(answers)
-
-    def _draw(self, size: int, now: datetime) -> "tuple[list[uuid.UUID], list[SampledWeek]]":
-        """Of each week that is over: what there is to draw from is then complete, and is drawn from once."""
-        today = timezone.localdate(now)
-        over = self.answers().filter(created_at__lt=begin_of(today - timedelta(days=today.weekday())))
-        weeks = over.annotate(week=TruncWeek("created_at")).values_list("week", flat=True).distinct()
-        chosen: list[uuid.UUID] = []
-        sampled = []
-        for week in sorted(
-            {timezone.localdate(week) for week in weeks} - set(self.weeks.values_list("monday", flat=True))
-        ):
-            of_week = over.filter(
-                created_at__gte=begin_of(week), created_at__lt=begin_of(week + timedelta(days=7))
-            )
-            candidates = [pk for pk in self._candidates(of_week) if pk not in chosen]
-            drawn = secrets.SystemRandom().sample(candidates, min(size, len(candidates)))
-            chosen += drawn
-            sampled.append(
-                SampledWeek(mandate=self, monday=week, population=len(candidates), drawn=len(drawn))
-            )
-        return chosen, SampledWeek.objects.bulk_create(sampled)
-
     def _add(self, new: Sequence[uuid.UUID]) -> None:
-        owners = dict(Thread.objects.filter(pk__in=new).values_list("pk", "owner_id"))
-        aliases = self._aliases_of(set(owners.values()))
-        number = self.cases.aggregate(last=models.Max("number"))["last"] or 0
+        owners = _kept_from_erasure(new)
+        there = set(self.cases.filter(thread__in=new).values_list("thread", flat=True))
+        new = [pk for pk in new if pk in owners and pk not in there]
+        aliases = self._aliases_of({owners[pk] for pk in new})
         Case.objects.bulk_create(
             (
-                Case(mandate=self, number=number + n, thread_id=pk, alias_id=aliases[owners[pk]])
-                for n, pk in enumerate((pk for pk in new if pk in owners), start=1)
+                Case(mandate=self, number=number, thread_id=pk, alias_id=aliases[owners[pk]])
+                for number, pk in enumerate(new, start=self.last_number + 1)
             ),
-            batch_size=5_000,
+            batch_size=MOST_AT_ONCE,
         )
+        self.last_number += len(new)
 
     def _aliases_of(self, owners: set[int]) -> dict[int, int]:
         known = dict(self.aliases.filter(owner__in=owners).values_list("owner", "pk"))
-        taken = set(self.aliases.values_list("code", flat=True))
-        new = []
-        for owner in sorted(owners - set(known)):
+        new = list(owners - set(known))
+        # Nothing of an alias, not even when it was made, is to tell whose it is.
+        secrets.SystemRandom().shuffle(new)
+        taken = set(self.aliases.values_list("code", flat=True)) if new else set()
+        aliases = []
+        for owner in new:
             while (code := _random_code()) in taken:
                 pass
             taken.add(code)
-            new.append(Alias(mandate=self, owner_id=owner, code=code))
-        return known | {
-            alias.owner_id: alias.pk for alias in Alias.objects.bulk_create(new, batch_size=5_000)
-        }
+            aliases.append(Alias(mandate=self, owner_id=owner, code=code))
+        made = Alias.objects.bulk_create(aliases, batch_size=MOST_AT_ONCE)
+        return known | {alias.owner_id: alias.pk for alias in made}
+
+
+@dataclass(frozen=True)
+class _Draw:
+    monday: date
+    population: int
+    threads: list[uuid.UUID]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is to come under a mandate: conversations, or samples of weeks. `is_all`: that was all, at that time."""
+
+    at: datetime
+    threads: list[uuid.UUID]
+    draws: list[_Draw]
+    is_all: bool
+
+
+def _with_empty(draws: list[_Draw], due: list[date], before: date = date.max) -> list[_Draw]:
+    """With the weeks in which there was nothing to draw from: that is a draw, too, and the only one."""
+    drawn = {draw.monday: draw for draw in draws}
+    return [drawn.get(monday) or _Draw(monday, 0, []) for monday in due if monday < before]
+
+
+def _kept_from_erasure(threads: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Of those that are there, their owners; nobody erases them till the transaction ends.
+
+    What is being erased at this moment is passed over, not waited for. (Django has no lock as weak as this one,
+    which is in nobody else's way.)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, owner_id FROM threads_thread WHERE id = ANY(%s) AND deleted_at IS NULL "
+            "FOR KEY SHARE SKIP LOCKED",
+            [list(threads)],
+        )
+        return dict(cursor.fetchall())
+
+
+def _monday_of(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 _SELECTED = {
@@ -383,6 +566,12 @@ _SELECTED = {
     Selection.NEGATIVE: Q(feedback__rating=Rating.DOWN),
     Selection.FAILED: Q(state=State.FAILED),
 }
+
+
+def asked_between(first: datetime, end: datetime) -> Q:
+    """Of messages: an answer counts by its question, as one that is tried again begins anew."""
+    asked = Q(question=None, created_at__gte=first, created_at__lt=end)
+    return asked | Q(question__created_at__gte=first, question__created_at__lt=end)
 
 
 def begin_of(day: date) -> datetime:
@@ -432,12 +621,43 @@ class Alias(models.Model):
         return self.code
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How many conversations are under a mandate, and how far its auditors are with them."""
+
+    total: int
+    read: int
+    flagged: int
+
+    @property
+    def open(self) -> int:
+        return self.total - self.read
+
+
 class CaseQuerySet(models.QuerySet["Case"]):
     def readable_by(self, user: User) -> Self:
-        """Under mandates that grant it now. What its owner deleted is not, but for what is held."""
+        """Under mandates that grant it now."""
+        return self.kept().filter(mandate__in=Mandate.objects.granting(user))
+
+    def kept(self) -> Self:
+        """Without what its owner deleted, but for what is held."""
         findings = apps.get_model("threads", "Finding").objects.holding()  # its module imports this one
         is_held = Q(mandate__holds=True) | Exists(findings.filter(case=OuterRef("pk")))
-        return self.filter(Q(thread__deleted_at=None) | is_held, mandate__in=Mandate.objects.granting(user))
+        return self.filter(Q(thread__deleted_at=None) | is_held)
+
+    def progress(self, mandates: "Sequence[Mandate]") -> "dict[uuid.UUID, Progress]":
+        """By the ids of the mandates, in one query: a tenth of a second for 250,000 conversations."""
+        figures = (
+            self.kept()
+            .filter(mandate__in=[mandate.pk for mandate in mandates])
+            .order_by()
+            .values_list("mandate")
+            .annotate(
+                total=Count("pk"), read=Count("read_at"), flagged=Count("pk", filter=Q(is_flagged=True))
+            )
+        )
+        known = {mandate_id: Progress(*counts) for mandate_id, *counts in figures}
+        return {mandate.pk: known.get(mandate.pk, Progress(0, 0, 0)) for mandate in mandates}
 
     def in_order(self) -> Self:
         return self.order_by("number")
@@ -479,7 +699,10 @@ class Case(models.Model):
         return f"{self.mandate_id} {self.number}"
 
     def messages(self) -> MessageQuerySet:
-        """Those that the mandate lets auditors read: what was asked in its period, with all former versions."""
+        """Those that the mandate lets auditors read: what was asked in its period, with all former versions.
+
+        An answer goes with its question, also when it was tried again after the period.
+        """
         return Message.objects.filter(self.mandate.in_period(), thread=self.thread_id).oldest_first()
 
     def mark_read(self, user: User) -> None:
@@ -489,6 +712,18 @@ class Case(models.Model):
     def flag(self, is_flagged: bool) -> None:
         Case.objects.filter(pk=self.pk).update(is_flagged=is_flagged)
         self.is_flagged = is_flagged
+
+
+class RevealQuerySet(models.QuerySet["Reveal"]):
+    def to_be_decided_by(self, user: User) -> Self:
+        """By four eyes neither by who asks nor by another auditor of the mandate; while that is in force."""
+        if not user.has_perm("threads.release_mandate"):
+            return self.none()
+        in_force = Mandate.objects.in_force()
+        if settings.ENVIRONMENT.four_eyes:
+            in_force = in_force.exclude(Exists(_named(user)))
+        open_ = self.filter(released_at=None, refused_at=None, case__mandate__in=in_force)
+        return open_.exclude(requested_by=user) if settings.ENVIRONMENT.four_eyes else open_
 
 
 class Reveal(models.Model):
@@ -502,6 +737,8 @@ class Reveal(models.Model):
     decided_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     released_at = models.DateTimeField(null=True)
     refused_at = models.DateTimeField(null=True)
+
+    objects = RevealQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("revealing of a name")
@@ -519,14 +756,7 @@ class Reveal(models.Model):
         return str(self.id)
 
     def can_be_decided_by(self, user: User) -> bool:
-        """By a second person: neither who asks nor another auditor of the mandate, while that is in force."""
-        mandate = self.case.mandate
-        is_open = self.released_at is None and self.refused_at is None and mandate.status == Status.IN_FORCE
-        if not is_open or not user.has_perm("threads.release_mandate"):
-            return False
-        if not settings.ENVIRONMENT.four_eyes:
-            return True
-        return user.pk != self.requested_by_id and not mandate.auditors.filter(pk=user.pk).exists()
+        return Reveal.objects.to_be_decided_by(user).filter(pk=self.pk).exists()
 
     @transaction.atomic
     def request(self) -> None:
@@ -536,11 +766,9 @@ class Reveal(models.Model):
     @transaction.atomic
     def decide(self, user: User, is_released: bool) -> None:
         """Raises `NotAllowed`."""
-        fresh = Reveal.objects.select_for_update(of=("self",), no_key=True).select_related(
-            "case__mandate", "case__thread"
-        )
-        current = fresh.get(pk=self.pk)
-        if not current.can_be_decided_by(user):
+        Reveal.objects.select_for_update(no_key=True).get(pk=self.pk)
+        Event.objects.hold()  # nothing is revealed after the event of a revocation
+        if not self.can_be_decided_by(user):
             raise NotAllowed
         now = timezone.now()
         self.decided_by = user

@@ -1,5 +1,5 @@
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
@@ -46,13 +46,26 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         """Deleted so long ago that nothing of it may be kept."""
         return self.filter(deleted_at__lte=timezone.now() - timedelta(days=UNDO_DAYS))
 
+    def past_retention(self, assistant: Assistant) -> Self:
+        """With this assistant, and kept no longer."""
+        if assistant.retention_days is None:
+            return self.none()
+        asked_before = timezone.now() - timedelta(days=assistant.retention_days)
+        return self.filter(assistant=assistant, asked_at__lt=asked_before)
+
     def held(self) -> Self:
-        """Not to be erased now: their mandate, while it is in force, or a finding, while it is open, says so."""
-        cases = apps.get_model("threads", "Case").objects
-        by_mandate = apps.get_model("threads", "Mandate").objects.in_force().filter(holds=True)
-        by_finding = apps.get_model("threads", "Finding").objects.holding().values("case")
-        holding = cases.filter(models.Q(mandate__in=by_mandate) | models.Q(pk__in=by_finding))
-        return self.filter(models.Exists(holding.filter(thread=models.OuterRef("pk"))))
+        """Not to be erased now: a mandate until it has ended, or a finding while it is open, says so."""
+        return self.filter(_is_held())
+
+    def not_held(self) -> Self:
+        return self.filter(~_is_held())
+
+    def with_hold(self) -> Self:
+        """Each with `is_held`, and `held_until`, where a mandate says how long."""
+        holding = _holding_mandates().filter(cases__thread=models.OuterRef("pk")).order_by("-valid_until")
+        return self.annotate(
+            is_held=_is_held(), held_until=models.Subquery(holding.values("valid_until")[:1])
+        )
 
     def with_waiting(self) -> Self:
         """Each with `is_waiting`: is an answer still to come?"""
@@ -68,6 +81,19 @@ class ThreadQuerySet(models.QuerySet["Thread"]):
         return self.filter(
             models.Q(asked_at__lt=thread.asked_at) | models.Q(asked_at=thread.asked_at, id__lt=thread.id)
         )
+
+
+def _holding_mandates() -> "models.QuerySet[Any]":
+    # By their names, here and below: the modules of mandates and findings import this one.
+    holding: models.QuerySet[Any] = apps.get_model("threads", "Mandate").objects.holding()
+    return holding
+
+
+def _is_held() -> models.Exists:
+    by_finding = apps.get_model("threads", "Finding").objects.holding().values("case")
+    holds = models.Q(mandate__in=_holding_mandates()) | models.Q(pk__in=by_finding)
+    cases = apps.get_model("threads", "Case").objects
+    return models.Exists(cases.filter(holds, thread=models.OuterRef("pk")))
 
 
 _SHELVES: dict[Shelf, dict[str, bool]] = {
@@ -99,6 +125,8 @@ class Thread(models.Model):
 
     if TYPE_CHECKING:
         is_waiting: bool  # see `ThreadQuerySet.with_waiting`
+        is_held: bool  # see `ThreadQuerySet.with_hold`
+        held_until: date | None
 
     class Meta:
         verbose_name = _("conversation")
@@ -195,9 +223,12 @@ class Thread(models.Model):
         return before
 
     @transaction.atomic
-    def erase(self) -> None:
-        """For good; only what is deleted. Raises `Thread.DoesNotExist` where it is so no longer."""
+    def give_up(self) -> None:
+        """It can't be brought back any more; only what is deleted. Then it is erased: see `threads.erasing`.
+
+        Raises `Thread.DoesNotExist` where it is not deleted, or no longer.
+        """
         self.lock()
-        if self.shelf != Shelf.DELETED:
+        if self.deleted_at is None:
             raise Thread.DoesNotExist
-        self.delete()
+        self._update(deleted_at=min(self.deleted_at, timezone.now() - timedelta(days=UNDO_DAYS)))

@@ -137,12 +137,22 @@ def with_rights(users: models.QuerySet[User]) -> models.QuerySet[User]:
     What is behind the way asks `has_perm`.
     """
     return users.annotate(  # type: ignore[no-redef]  # what others have by default
-        sees_review=_has_one_of(*REVIEW_RIGHTS), sees_insights=_has_one_of("view_insights")
+        sees_review=has_one_of(*REVIEW_RIGHTS), sees_insights=has_one_of("view_insights")
     )
 
 
-def _has_one_of(*codenames: str) -> Any:
-    rights = Permission.objects.filter(content_type__app_label="threads", codename__in=codenames)
-    theirs = Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))
+def who_have(right: str, *, by_name: bool = False) -> models.QuerySet[User]:
+    """Active users with this right of `threads`. `by_name`: superusers only where it was given to them, too."""
+    has_it = _was_given(right) if by_name else has_one_of(right)
+    return User.objects.filter(has_it, is_active=True)
+
+
+def has_one_of(*codenames: str) -> Any:
+    """Of users: has each of them one of these rights of `threads`?"""
     is_superuser = Q(is_superuser=Value(value=True))
-    return Q(is_superuser) | Q(Exists(rights.filter(theirs)))
+    return Q(is_superuser) | Q(_was_given(*codenames))
+
+
+def _was_given(*codenames: str) -> Exists:
+    rights = Permission.objects.filter(content_type__app_label="threads", codename__in=codenames)
+    return Exists(rights.filter(Q(group__user=OuterRef("pk")) | Q(user=OuterRef("pk"))))

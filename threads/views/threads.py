@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from threads import listing
+from threads import erasing, listing
 from threads.forms import PageForm, ShelfForm, TitleForm
 from threads.models import Shelf, Thread
 from threads.models.thread import MOST_PINNED, UNDO_DAYS, TooManyPinned
@@ -36,6 +36,8 @@ def threads(request: Request, shelf: str = Shelf.LISTED) -> HttpResponse:
         context = {"page": page, "in_side_bar": in_side_bar, "here_id": here_id}
         return render(request, "threads/_threads.html", context)
     context = {"page": page, "before": before, "undo_days": UNDO_DAYS}
+    if page.shelf == Shelf.DELETED:
+        context["held_count"] = Thread.objects.filter(owner=request.user).past_undoing().held().count()
     return render(request, "threads/threads.html", context)
 
 
@@ -107,13 +109,20 @@ def shelf(request: Request, thread_id: UUID) -> HttpResponse:
 
 @require_POST
 def erasure(request: Request, thread_id: UUID) -> HttpResponse:
-    """For good; only what was deleted before."""
-    deleted = Thread.objects.kept_for(request.user).on(Shelf.DELETED)
+    """For good; only what was deleted before. What is held is out of her sight, and erased later."""
+    deleted = get_object_or_404(Thread.objects.kept_for(request.user).on(Shelf.DELETED), pk=thread_id)
     try:
-        get_object_or_404(deleted, pk=thread_id).erase()
+        is_erased = erasing.remove_for_good(deleted, request.user)
     except Thread.DoesNotExist:
         raise Http404 from None
-    messages.success(request, _("The conversation has been removed for good."))
+    if is_erased:
+        messages.success(request, _("The conversation has been removed for good."))
+    else:
+        text = _(
+            "The conversation is under a legal hold: a review needs it. It can no longer be brought back, and is "
+            "erased as soon as the hold has ended."
+        )
+        messages.warning(request, text)
     return redirect("threads:deleted")
 
 

@@ -19,6 +19,7 @@ from chatsite.asgi import Site
 from chatsite.server import Server
 from threads import importing
 from threads.completions import CompletionsError
+from threads.management import example
 from threads.models import Assistant, Connection, User
 from threads.roles import AUDITOR
 from threads.sandbox import API_KEY, EMPLOYMENT_LAW, FAMILY, WORKING_TIME, Sandbox, serve
@@ -92,11 +93,16 @@ class Command(BaseCommand):
             if environment.completions_api_key:
                 speaks_to = environment.completions_base_url
                 await sync_to_async(self._use_api)(environment.completions_api_key)
+                made = await sync_to_async(make_users)()
             else:
                 speaks_to = "the sandbox: answers are samples (set COMPLETIONS_API_KEY for real ones)"
+                made = await sync_to_async(make_users)()
+                if made:
+                    async with serve(Sandbox(delay=(0, 0))) as base_url:
+                        await sync_to_async(use_sandbox)(base_url)
+                        await example.make()
                 base_url = await stack.enter_async_context(serve(Sandbox()))
                 await sync_to_async(use_sandbox)(base_url)
-            made = await sync_to_async(make_users)()
             self._greet(speaks_to, made)
             await Server(Site(with_worker=True), host=environment.host, port=environment.port).serve()
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('threads', '0010_append_only_log'),
+        ('threads', "0012_mandate_numbers"),
     ]
 
     operations = [

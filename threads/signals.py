@@ -1,0 +1,30 @@
+"""Who signs in, and where that fails, is recorded: by Django's signals, which every way of signing in sends."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db import transaction
+
+from threads.models import Event, Kind, User
+
+
+def connect() -> None:
+    user_logged_in.connect(record_sign_in, dispatch_uid="threads.record_sign_in")
+    user_login_failed.connect(record_failure, dispatch_uid="threads.record_failure")
+
+
+@transaction.atomic
+def record_sign_in(user: User, **kwargs: Any) -> None:
+    """What can't be recorded does not happen: the session is stored after this."""
+    Event.objects.record(Kind.SIGNED_IN, user, person_id=user.pk)
+
+
+@transaction.atomic
+def record_failure(credentials: dict[str, Any], **kwargs: Any) -> None:
+    """Whose account it was, if anybody's; never what was typed, which may be a password in the wrong field.
+
+    What the limits on guessing refuse is not tried, and so not recorded: nobody fills the log by it.
+    """
+    typed = credentials.get("email") or credentials.get("username") or ""
+    person_id = User.objects.filter(email__iexact=typed).values_list("pk", flat=True).first()
+    Event.objects.record(Kind.SIGN_IN_FAILED, person_id=person_id)
