@@ -93,7 +93,15 @@ def test_export_is_built_in_parts_and_says_how_far_it_is(make: Make) -> None:
     assert (export.state, export.done, export.total) == (ExportState.READY, 5, 5)
     assert b"".join(export.content()) == 5 * CHUNK
     sizes = [len(part.data) for part in ExportPart.objects.order_by("number")]
-    assert sizes == [PART_BYTES, 3 * len(CHUNK) - PART_BYTES, 2 * len(CHUNK)]
+    assert sizes == [PART_BYTES, 5 * len(CHUNK) - PART_BYTES]
+
+
+def test_last_step_is_counted_though_it_has_no_data(make: Make, steps: list[Any]) -> None:
+    steps.append(Step(b"", 6, 6))
+    export = make()
+    exporting.build_all()
+    export.refresh_from_db()
+    assert (export.done, export.total) == (6, 6)
 
 
 def test_oldest_is_built_first_and_one_that_is_claimed_by_nobody_else(make: Make, colleague: User) -> None:

@@ -66,12 +66,16 @@ class Build:
                     self._store(step.done, step.total)
                     return True
                 export.done, export.total = step.done, step.total
-        self._store(export.done, export.total or 0)
+        while self._data or self._read:
+            self._store(export.done, export.total or 0)
         export.finish()
         return False
 
     def _store(self, done: int, total: int) -> None:
-        """What was read is recorded with the first part of what it is in."""
+        """As many whole parts as there are, or else what there is; the rest goes into the next one.
+
+        All that was read is recorded with the first of them: before any of it is stored, or with it.
+        """
         read, self._read = self._read, []
         while True:
             data = bytes(self._data[:PART_BYTES])
@@ -79,5 +83,5 @@ class Build:
             self._parts += 1 if data else 0
             del self._data[:PART_BYTES]
             read = []
-            if not self._data:
+            if len(self._data) < PART_BYTES:
                 return

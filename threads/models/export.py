@@ -152,7 +152,9 @@ class Export(models.Model):
                 self.mandate.trace(owner, read)
 
     def finish(self) -> None:
-        with self._keep(state=ExportState.READY, finished_at=timezone.now()):
+        """With all that it was to have, as `done` and `total` say now."""
+        kept = {"done": self.done, "total": self.total}
+        with self._keep(state=ExportState.READY, finished_at=timezone.now(), **kept):
             pass
 
     def fail(self) -> None:
