@@ -173,7 +173,7 @@ RULES: dict[str, Rule] = {
     "threads:findings": Rule(READS, things=mandate),
     "threads:finding": Rule(READS, things=of("finding", "finding_id")),
     "threads:second_opinion": Rule(READS, "post", of("others_finding", "finding_id"), {"verdict": "wrong"}),
-    "threads:finding_state": Rule(READS, "post", of("finding", "finding_id"), {"state": "closed"}),
+    "threads:finding_state": Rule(READS, "post", of("finding", "finding_id"), {"to": "closed"}),
     "threads:report": Rule(READS, things=mandate),
     "threads:exports": Rule(READS, "post", mandate, {"kind": "report_csv"}),
     # figures, of no fewer than five people
@@ -276,10 +276,11 @@ def world(
             verdict=Verdict.CORRECT,
             author=author,
         )
-        for author in (auditor, without)
+        for author in (auditor, auditor)
     )
     finding.make()
     others_finding.make()
+    Finding.objects.filter(pk=others_finding.pk).update(author=without)
     reveal = Reveal(case=case, reason="Rückfrage", requested_by=auditor)
     reveal.request()
     my_data = Export.objects.create(
@@ -289,6 +290,7 @@ def world(
         state=ExportState.READY,
         finished_at=timezone.now(),
     )
+    my_data.parts.create(number=0, data=b"PK")
     things = {
         "assistant": thread.assistant,
         "connection": thread.assistant.connection,
@@ -305,7 +307,7 @@ def world(
         "my_data": my_data,
         "user": colleague,
         "group": Group.objects.get(name=RELEASER.name),
-        "notice": Notice.objects.get(),
+        "notice": Notice.objects.in_force(),
     }
     return World(users, things)
 
