@@ -130,7 +130,8 @@ class Process:
 
 def acknowledge(users: Iterable[User]) -> None:
     """They have read the notice, and so reach the pages."""
-    notice = Notice.objects.get()
+    notice = Notice.objects.in_force()
+    assert notice
     Acknowledgement.objects.bulk_create(Acknowledgement(user=user, notice=notice) for user in users)
 
 
