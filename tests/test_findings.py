@@ -38,12 +38,6 @@ Make = Callable[..., Finding]
 
 
 @pytest.fixture
-def second(db: None) -> User:
-    """Another auditor."""
-    return _in_group(acknowledging(User.objects.create_user("second@example.org", PASSWORD)), AUDITOR)
-
-
-@pytest.fixture
 def answered(start: Callable[..., Thread], finish: Callable[..., Message]) -> Message:
     return finish(start("Eine geheime Frage"), "Eine geheime Antwort.")
 

@@ -208,7 +208,7 @@ def reveal(request: Request, mandate_id: UUID, number: int) -> HttpResponse:
             Reveal(case=case, requested_by=request.user, reason=form.cleaned_data["reason"]).request()
     if request.htmx:
         context = {"case": case, "form": filters, "identity": reviewing.identity_of(case)}
-        return render(request, "review/_reveal.html", context)
+        return render(request, "review/_case_reveal.html", context)
     messages.success(request, gettext("The name was asked for. A second person decides about it."))
     return redirect(_place_of(case, filters))
 
