@@ -17,9 +17,24 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from tests.conftest import PASSWORD, acknowledging
-from threads.models import Finding, Mandate, Message, Notice, Shelf, Thread, User, Verdict
+from threads.models import (
+    Export,
+    ExportKind,
+    ExportPart,
+    ExportState,
+    Finding,
+    Mandate,
+    Message,
+    Notice,
+    Reveal,
+    Shelf,
+    Thread,
+    User,
+    Verdict,
+)
 from threads.roles import ADMIN, AUDITOR, RELEASER, make_groups
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +55,9 @@ EVERYBODY = set(ROLES)
 SIGNED_IN = EVERYBODY - {ANONYMOUS}
 AUDITORS = {AUDITOR_WITHOUT, AUDITOR_WITH}
 ADMINS = {ADMINISTERS, SUPERUSER}
+REVIEWERS = AUDITORS | {RELEASES} | ADMINS
+DECIDES = {RELEASES, SUPERUSER}
+READS = {AUDITOR_WITH}
 
 
 @dataclass
@@ -126,8 +144,41 @@ RULES: dict[str, Rule] = {
     "threads:message_json": Rule(OWN, things=answer),
     "threads:message_text": Rule(OWN, things=answer),
     "threads:message_html": Rule(OWN, things=answer),
-    # of the review
-    "threads:review": Rule(AUDITORS | {RELEASES} | ADMINS),
+    "threads:access": Rule(SIGNED_IN),
+    "threads:my_data": Rule(SIGNED_IN),
+    "threads:my_data_exports": Rule(SIGNED_IN, "post"),
+    "threads:account_erasure": Rule(SIGNED_IN),
+    "threads:export": Rule(OWN, things=of("my_data", "export_id")),
+    "threads:export_attempts": Rule(OWN, "post", of("my_data", "export_id")),
+    "threads:export_file": Rule(OWN, things=of("my_data", "export_id")),
+    # to all, as the persons concerned
+    "threads:data_sheet": Rule(SIGNED_IN),
+    # of the review: mandates and the log
+    "threads:review": Rule(REVIEWERS),
+    "threads:mandate": Rule(REVIEWERS, things=mandate),
+    "threads:mandate_new": Rule(REVIEWERS - {RELEASES}),
+    "threads:mandate_release": Rule(DECIDES, "post", of("proposed", "mandate_id")),
+    "threads:mandate_refusal": Rule(DECIDES, "post", of("proposed", "mandate_id")),
+    "threads:mandate_revocation": Rule(DECIDES | {AUDITOR_WITH}, "post", mandate),  # also by who proposed it
+    "threads:reveal_decision": Rule(DECIDES, "post", of("reveal", "reveal_id"), {"decision": "release"}),
+    "threads:log": Rule(REVIEWERS),
+    "threads:log_head": Rule(REVIEWERS),
+    "threads:log_jsonl": Rule(REVIEWERS),
+    "threads:log_csv": Rule(REVIEWERS),
+    # under a mandate, what others asked and were answered
+    "threads:cases": Rule(READS, things=mandate),
+    "threads:case": Rule(READS, things=case),
+    "threads:flag": Rule(READS, "post", case, {"is_flagged": "on"}),
+    "threads:reveal": Rule(READS, "post", case, {"reason": "Rückfrage"}),
+    "threads:findings_of_case": Rule(READS, "post", case, {"position": 2, "verdict": "correct"}),
+    "threads:findings": Rule(READS, things=mandate),
+    "threads:finding": Rule(READS, things=of("finding", "finding_id")),
+    "threads:second_opinion": Rule(READS, "post", of("others_finding", "finding_id"), {"verdict": "wrong"}),
+    "threads:finding_state": Rule(READS, "post", of("finding", "finding_id"), {"to": "closed"}),
+    "threads:report": Rule(READS, things=mandate),
+    "threads:exports": Rule(READS, "post", mandate, {"kind": "report_csv"}),
+    # figures, of no fewer than five people
+    "threads:insights": Rule(REVIEWERS - {RELEASES}),
     # of the administration
     "threads:components": Rule(ADMINS),
     "admin:logout": Rule(SIGNED_IN, "post"),
@@ -216,16 +267,30 @@ def world(
     deleted.move(Shelf.DELETED)
     mandate = grant()
     case = mandate.cases.get()
-    finding = Finding(
-        mandate=mandate,
-        case=case,
-        message=answer,
-        case_number=case.number,
-        position=answer.position,
-        verdict=Verdict.CORRECT,
-        author=auditor,
+    finding, others_finding = (
+        Finding(
+            mandate=mandate,
+            case=case,
+            message=answer,
+            case_number=case.number,
+            position=answer.position,
+            verdict=Verdict.CORRECT,
+            author=author,
+        )
+        for author in (auditor, without)
     )
     finding.make()
+    others_finding.save()  # of one to whom the mandate does not grant it: it can't be made
+    reveal = Reveal(case=case, reason="Rückfrage", requested_by=auditor)
+    reveal.request()
+    my_data = Export.objects.create(
+        kind=ExportKind.MY_DATA,
+        owner=asker,
+        language="de",
+        state=ExportState.READY,
+        finished_at=timezone.now(),
+    )
+    ExportPart.objects.create(export=my_data, number=0, data=b"all of it")
     things = {
         "assistant": thread.assistant,
         "connection": thread.assistant.connection,
@@ -237,9 +302,12 @@ def world(
         "proposed": propose(),
         "case": case,
         "finding": finding,
+        "others_finding": others_finding,
+        "reveal": reveal,
+        "my_data": my_data,
         "user": colleague,
         "group": Group.objects.get(name=RELEASER.name),
-        "notice": Notice.objects.get(),
+        "notice": Notice.objects.in_force(),
     }
     return World(users, things)
 

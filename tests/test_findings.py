@@ -315,6 +315,18 @@ def test_in_force_they_are_its_auditors_and_later_also_those_of_who_releases(
     assert [statuses(user, finding) for user in (asker, stranger)] == [[404] * 3] * 2
 
 
+def test_mandates_page_leads_to_them_who_may_see_them(make: Make, auditor: User, releaser: User) -> None:
+    mandate = make().mandate
+    page = reverse("threads:mandate", args=[mandate.pk])
+
+    def is_led(user: User) -> bool:
+        return list_url(mandate) in signed_in(user).get(page).text
+
+    assert [is_led(auditor), is_led(releaser)] == [True, False]
+    end(mandate)
+    assert [is_led(auditor), is_led(releaser)] == [True, True]
+
+
 def test_after_the_end_nobody_changes_them(make: Make, browser: Client, auditor: User, second: User) -> None:
     finding = make()
     end(finding.mandate)

@@ -316,7 +316,7 @@ def test_filter_by_findings_and_progress(grant: Grant, say: Say, reader: Client,
     cases[1].flag(True)
     expected = {"open": [2, 3, 4], "read": [1], "flagged": [2]}
     assert {name: listed(reader, mandate, progress=name) for name in expected} == expected
-    figures = page_of(reader.get(url_of(mandate))).select(".figures dd")
+    figures = page_of(reader.get(url_of(mandate))).select(".case-figures dd")
     assert [figure.get_text() for figure in figures] == ["4", "1", "3", "1"]
 
 

@@ -72,6 +72,7 @@ def names_for(events: Iterable[Event]) -> Names:
         mandates |= {event.mandate_id} if event.mandate_id else set()
         users |= _ids(event.details, _USERS_IN_DETAILS)
         assistants |= _ids(event.details, _ASSISTANTS_IN_DETAILS)
+        assistants |= {int(pk) for pk in _erased_by(event) if pk.isdigit()}
     people = User.objects.filter(pk__in=users or [0]).only("first_name", "last_name", "email")
     named = Assistant.objects.filter(pk__in=assistants or [0]).values_list("pk", "name")
     aliases = Alias.objects.filter(mandate__in=mandates or [UUID(int=0)], owner__in=users or [0])
@@ -81,6 +82,10 @@ def names_for(events: Iterable[Event]) -> Names:
         {mandate.pk: mandate for mandate in Mandate.objects.filter(pk__in=mandates or [UUID(int=0)])},
         {(mandate, owner): code for mandate, owner, code in aliases.values_list("mandate", "owner", "code")},
     )
+
+
+def _erased_by(event: Event) -> Iterable[str]:
+    return _dict(_dict(event.details).get("erased_by_assistant"))
 
 
 def _ids(details: Any, keys: Iterable[str]) -> set[int]:
@@ -279,6 +284,29 @@ def _mandate(event: Event, names: Names, value: Any) -> list[str]:
     return [_("of one mandate (%(id)s)") % {"id": str(value)[:8]}]
 
 
+def _positions(event: Event, names: Names, value: Any) -> list[str]:
+    """Of a part that was read the first and the last; of a search those that were found."""
+    if not isinstance(value, list) or not value:
+        return []
+    if event.kind == Kind.THREAD_READ and value[0] != value[-1]:
+        return [_("messages %(first)s to %(last)s") % {"first": value[0], "last": value[-1]}]
+    return [_("messages: %(numbers)s") % {"numbers": ", ".join(str(each) for each in value)}]
+
+
+def _shown_named(event: Event, names: Names, value: Any) -> list[str]:
+    return [_("with the name")] if value else []
+
+
+def _complete(event: Event, names: Names, value: Any) -> list[str]:
+    return [] if value else [_("closed; what is left is erased step by step")]
+
+
+def _erased(event: Event, names: Names, value: Any) -> list[str]:
+    return [
+        f"{names.assistant(int(pk)) if pk.isdigit() else pk}: {count}" for pk, count in _dict(value).items()
+    ]
+
+
 def _nothing(event: Event, names: Names, value: Any) -> list[str]:
     return []
 
@@ -321,6 +349,10 @@ _PHRASES: dict[str, Phrase] = {
     "shows_names": _shows_names,
     "holds": _holds,
     "discloses_late": _discloses_late,
+    "positions": _positions,
+    "named": _shown_named,
+    "is_complete": _complete,
+    "erased_by_assistant": _erased,
     "reveal": _nothing,
     "export": _nothing,
 }
@@ -343,8 +375,24 @@ _LABELS = {
     "reason": gettext_lazy("reason"),
     "view": gettext_lazy("as"),
     "is_active": gettext_lazy("active"),
+    "way": gettext_lazy("in the"),
+    "terms": gettext_lazy("number of words"),
+    "hits": gettext_lazy("hits"),
+    "conversations": gettext_lazy("conversations"),
+    "gave_up": gettext_lazy("given up as it took too long"),
+    "filters": gettext_lazy("filters"),
+    "because": gettext_lazy("because"),
+    "left": gettext_lazy("what is left"),
 }
 _VALUES = {
+    "report": gettext_lazy("report"),
+    "export": gettext_lazy("export"),
+    "owner": gettext_lazy("its owner erased it"),
+    "undo_past": gettext_lazy("its owner deleted it, and the time for bringing it back is over"),
+    "retention": gettext_lazy("its retention is over"),
+    "account": gettext_lazy("the account was erased"),
+    "nothing": gettext_lazy("nothing"),
+    "name": gettext_lazy("name and address"),
     "page": gettext_lazy("page"),
     "jsonl": "JSON Lines",
     "csv": "CSV",

@@ -74,7 +74,12 @@ def test_from_one_to_the_next_with_the_keyboard(reader: Page, mandate: Mandate) 
         reader.keyboard.press(key)
         expect(heading).to_have_text(f"Unterhaltung {number}")
     reader.goto(list_of(mandate))
-    assert [figure.inner_text() for figure in reader.locator(".figures dd").all()] == ["3", "3", "0", "0"]
+    assert [figure.inner_text() for figure in reader.locator(".case-figures dd").all()] == [
+        "3",
+        "3",
+        "0",
+        "0",
+    ]
 
 
 def test_keys_for_messages_and_sources_are_as_elsewhere(reader: Page, mandate: Mandate) -> None:

@@ -52,7 +52,10 @@ class Conversation:
     owner: str
     assistant: uuid.UUID
     questions: tuple[str, ...]
-    days_ago: int
+    week: int  # so many before the present one
+    weekday: (
+        int  # 0: Monday; five people ask on the same day, so that there is something to see in the figures
+    )
     feedback: dict[str, str] = field(default_factory=dict)  # on the last answer
 
 
@@ -64,54 +67,91 @@ CONVERSATIONS = (
             "Welche Kündigungsfristen gelten während der Probezeit?",
             "Welche Kündigungsfrist gilt nach der Probezeit?",
         ),
-        9,
+        1,
+        1,
     ),
-    Conversation("bernd@example.org", EMPLOYMENT_LAW, ("Muss eine Kündigung schriftlich erfolgen?",), 20),
+    Conversation(
+        "bernd@example.org",
+        EMPLOYMENT_LAW,
+        ("Muss eine Kündigung schriftlich erfolgen?",),
+        3,
+        2,
+    ),
     Conversation(
         "bernd@example.org",
         WORKING_TIME,
         ("Wie lange darf ich höchstens am Tag arbeiten?", "Welche Pausen stehen mir zu?"),
-        12,
+        2,
+        3,
         {"rating": Rating.UP},
     ),
     Conversation(
         "carla@example.org",
         FAMILY,
         ("Wie lange dauert die Elternzeit?", "Bis wann muss ich Elternzeit verlangen?"),
-        19,
+        3,
+        3,
         {"rating": Rating.UP},
     ),
     Conversation(
         "carla@example.org",
         EMPLOYMENT_LAW,
         ("Wie oft darf ein Vertrag befristet werden?",),
-        8,
+        1,
+        1,
         {"rating": Rating.DOWN, "reason": "incomplete", "comment": "Was gilt bei einem neuen Sachgrund?"},
     ),
-    Conversation("david@example.org", EMPLOYMENT_LAW, ("Bekomme ich weiter Lohn, wenn ich krank bin?",), 16),
+    Conversation(
+        "david@example.org",
+        EMPLOYMENT_LAW,
+        ("Bekomme ich weiter Lohn, wenn ich krank bin?",),
+        2,
+        3,
+    ),
     Conversation(
         "david@example.org",
         WORKING_TIME,
         ("Wann verfällt nicht genommener Urlaub?",),
-        5,
+        1,
+        1,
         {"rating": Rating.UP},
     ),
     Conversation(
         "elif@example.org",
         WORKING_TIME,
         ("Wie viele Urlaubstage stehen mir mindestens zu?", "Gilt das auch in Teilzeit?"),
-        15,
+        2,
+        3,
     ),
-    Conversation("elif@example.org", EMPLOYMENT_LAW, ("!sandbox content_filter_error",), 7),
+    Conversation(
+        "elif@example.org",
+        EMPLOYMENT_LAW,
+        ("!sandbox content_filter_error",),
+        1,
+        1,
+    ),
     Conversation(
         "felix@example.org",
         FAMILY,
         ("Welche Schutzfristen gelten vor und nach der Entbindung?",),
-        13,
+        2,
+        3,
         {"rating": Rating.DOWN, "reason": "unclear", "comment": ""},
     ),
-    Conversation("greta@example.org", EMPLOYMENT_LAW, ("Habe ich Anspruch auf ein Arbeitszeugnis?",), 6),
-    Conversation("greta@example.org", WORKING_TIME, ("Darf ich sonntags arbeiten?",), 1),
+    Conversation(
+        "greta@example.org",
+        EMPLOYMENT_LAW,
+        ("Habe ich Anspruch auf ein Arbeitszeugnis?",),
+        1,
+        1,
+    ),
+    Conversation(
+        "greta@example.org",
+        WORKING_TIME,
+        ("Darf ich sonntags arbeiten?",),
+        2,
+        3,
+    ),
 )
 
 
@@ -150,7 +190,7 @@ def _start(conversation: Conversation) -> Thread:
 @transaction.atomic
 def _review(threads: list[Thread]) -> None:
     for number, (thread, conversation) in enumerate(zip(threads, CONVERSATIONS, strict=True)):
-        _move_back(thread, conversation.days_ago, minutes=37 * number)
+        _move_back(thread, conversation, minutes=37 * number)
         if conversation.feedback:
             answer = thread.messages.answers().order_by("-position")[0]
             Feedback.objects.give(answer, **conversation.feedback)
@@ -175,9 +215,10 @@ def _review(threads: list[Thread]) -> None:
     )
 
 
-def _move_back(thread: Thread, days: int, minutes: int) -> None:
+def _move_back(thread: Thread, conversation: Conversation, minutes: int) -> None:
     """To an hour at which people work."""
-    day = timezone.localdate() - timedelta(days=days)
+    monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
+    day = monday - timedelta(weeks=conversation.week) + timedelta(days=conversation.weekday)
     begin = timezone.make_aware(datetime.combine(day, time(8))) + timedelta(minutes=minutes % 480)
     by = thread.created_at - begin
     times = ("created_at", "answering_at", "finished_at")
@@ -251,9 +292,6 @@ def _read(mandate: Mandate, case: Case, auditor: User) -> None:
         person_id=case.thread.owner_id,
         mandate_id=mandate.pk,
         thread_id=case.thread_id,
-        details={
-            "conversation": case.number,
-            "messages": Message.objects.filter(thread=case.thread_id).count(),
-        },
+        details={"conversation": case.number, "positions": [1, case.messages().count()], "named": False},
     )
     mandate.trace(auditor, [shown])
