@@ -63,6 +63,12 @@ def auditor(db: None) -> User:
 
 
 @pytest.fixture
+def second(db: None) -> User:
+    """Another auditor."""
+    return _in_group(acknowledging(User.objects.create_user("second@example.org", PASSWORD)), AUDITOR)
+
+
+@pytest.fixture
 def releaser(db: None) -> User:
     """Releases mandates: say for the works council."""
     return _in_group(acknowledging(User.objects.create_user("releaser@example.org", PASSWORD)), RELEASER)

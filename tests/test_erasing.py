@@ -432,7 +432,7 @@ def where_is(*marks: str) -> dict[str, set[str]]:
 
 
 def test_nothing_of_an_erased_user_is_left_in_any_table(
-    start: Start, ask: Any, finish: Finish, grant: Grant, auditor: User, releaser: User, admin: User
+    start: Start, ask: Any, finish: Finish, grant: Grant, auditor: User, second: User, admin: User
 ) -> None:
     marks = {name: f"{MARK}{name}" for name in (
         "question", "answer", "source", "received", "title", "comment", "note", "second", "reason", "part",
@@ -471,14 +471,14 @@ def test_nothing_of_an_erased_user_is_left_in_any_table(
     )
     thread.rename(marks["title"])
     Feedback.objects.give(answer, Rating.DOWN, reason="wrong", comment=marks["comment"])
-    mandate = grant()
+    mandate = grant(auditors=[auditor, second])
     case = mandate.cases.get()
     finding = Finding(
         mandate=mandate, case=case, message=answer, case_number=1, position=2, verdict=Verdict.WRONG,
         note=marks["note"], author=auditor,
     )  # fmt: skip
     finding.make()
-    Finding.objects.update(second_note=marks["second"])
+    finding.second(second, Verdict.OTHER, marks["second"])
     Reveal(case=case, reason=marks["reason"], requested_by=auditor).request()
     for kind, owner, of in ((ExportKind.REPORT_CSV, auditor, mandate), (ExportKind.MY_DATA, user, None)):
         export = Export.objects.create(kind=kind, owner=owner, mandate=of, language="de")

@@ -38,12 +38,6 @@ Make = Callable[..., Finding]
 
 
 @pytest.fixture
-def second(db: None) -> User:
-    """Another auditor."""
-    return _in_group(acknowledging(User.objects.create_user("second@example.org", PASSWORD)), AUDITOR)
-
-
-@pytest.fixture
 def answered(start: Callable[..., Thread], finish: Callable[..., Message]) -> Message:
     return finish(start("Eine geheime Frage"), "Eine geheime Antwort.")
 
@@ -319,6 +313,18 @@ def test_in_force_they_are_its_auditors_and_later_also_those_of_who_releases(
     end(finding.mandate)
     assert [statuses(user, finding) for user in (auditor, releaser)] == [[200] * 3] * 2
     assert [statuses(user, finding) for user in (asker, stranger)] == [[404] * 3] * 2
+
+
+def test_mandates_page_leads_to_them_who_may_see_them(make: Make, auditor: User, releaser: User) -> None:
+    mandate = make().mandate
+    page = reverse("threads:mandate", args=[mandate.pk])
+
+    def is_led(user: User) -> bool:
+        return list_url(mandate) in signed_in(user).get(page).text
+
+    assert [is_led(auditor), is_led(releaser)] == [True, False]
+    end(mandate)
+    assert [is_led(auditor), is_led(releaser)] == [True, True]
 
 
 def test_after_the_end_nobody_changes_them(make: Make, browser: Client, auditor: User, second: User) -> None:

@@ -479,8 +479,8 @@ def test_page_takes_the_same_queries_however_much_is_under_it(
     grant: Propose, start: Start, finish: Finish, auditor: User, django_assert_num_queries: Any
 ) -> None:
     def queries() -> None:
-        # session, user, rights (2), mandate, assistants, auditors, progress, granting, sandbox
-        with django_assert_num_queries(10):
+        # session, user, rights (2), mandate, assistants, auditors, progress, granting, findings, sandbox
+        with django_assert_num_queries(11):
             browser.get(url_of(mandate))
 
     browser, mandate = as_user(auditor), grant()

@@ -9,19 +9,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import both, page_in, violations
-from tests.conftest import PASSWORD, _in_group, acknowledging
 from threads.models import Event, Finding, Kind, Mandate, Message, Source, Thread, User
-from threads.roles import AUDITOR
 
 __all__ = ["page_in"]  # a fixture
 
 Open = Callable[..., Page]
 scripts = pytest.mark.parametrize("has_script", [True, False], ids=["script", "plain"])
-
-
-@pytest.fixture
-def second(transactional_db: None) -> User:
-    return _in_group(acknowledging(User.objects.create_user("second@example.org", PASSWORD)), AUDITOR)
 
 
 @pytest.fixture

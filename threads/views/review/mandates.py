@@ -93,6 +93,7 @@ def mandate(request: Request, mandate_id: UUID) -> HttpResponse:
         "can_decide": mandate.can_be_decided_by(request.user),
         "can_revoke": mandate.can_be_revoked_by(request.user),
         "can_read": Mandate.objects.granting(request.user).filter(pk=mandate.pk).exists(),
+        "can_see_findings": Mandate.objects.reporting_to(request.user).filter(pk=mandate.pk).exists(),
         "proposes": request.user.has_perm("threads.propose_mandate"),
     }
     return render(request, "review/mandate.html", context)
