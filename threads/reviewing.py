@@ -28,7 +28,7 @@ from threads.models import (
 from threads.models.mandate import CaseQuerySet, asked_between, begin_of
 
 CASES_PER_PAGE = 30
-MESSAGES_PER_PAGE = 50  # of a conversation
+MESSAGES_PER_PAGE = 30  # of a conversation, as on the page of its owner
 METADATA_CHARACTERS = 20_000  # of an answer's, as they are shown
 
 
