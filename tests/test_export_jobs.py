@@ -300,7 +300,9 @@ def test_it_is_its_owners_alone(make: Make, colleague: User, admin: User, name: 
 # --- its file ---
 
 
-def test_file_is_sent_whole_and_of_ones_own_data_the_first_time_is_an_event(client: Client, make: Make, asker: User) -> None:
+def test_file_is_sent_whole_and_of_ones_own_data_the_first_time_is_an_event(
+    client: Client, make: Make, asker: User
+) -> None:
     export = make()
     exporting.build_all()
     response: Any = client.get(url(export, "export_file"))
