@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from threads.models.event import Happening, Kind
+from threads.models.event import Event, Happening, Kind
 from threads.models.mandate import Case, Mandate, NotAllowed
 from threads.models.message import Message
 from threads.models.thread import Thread
@@ -138,11 +138,17 @@ class Finding(models.Model):
         return is_theirs and self.can_be_changed_by(user)
 
     def can_be_closed_by(self, user: User) -> bool:
-        """Or reopened."""
+        """While the mandate grants it; one that holds also after the end, by all who see it: else it held for ever."""
+        return self._is_granted_to(user) or (self.holds and self._is_reported_to(user))
+
+    def can_be_reopened_by(self, user: User) -> bool:
         return self._is_granted_to(user)
 
     def _is_granted_to(self, user: User) -> bool:
         return Mandate.objects.granting(user).filter(pk=self.mandate_id).exists()
+
+    def _is_reported_to(self, user: User) -> bool:
+        return Mandate.objects.reporting_to(user).filter(pk=self.mandate_id).exists()
 
     # Each raises `NotAllowed` where the mandate does not grant it to who does it, or where another was quicker.
 
@@ -178,7 +184,10 @@ class Finding(models.Model):
         self._lock(Q(closed_at=None))
         self.closed_by, self.closed_at = user, timezone.now()
         self.save(update_fields=["closed_by", "closed_at"])
-        self._record(Kind.FINDING_CLOSED, user)
+        Event.objects.hold()  # as `Mandate.trace` does
+        if not self.can_be_closed_by(user):
+            raise NotAllowed
+        Event.objects.record_all([self._happening(Kind.FINDING_CLOSED, user)])
 
     @transaction.atomic
     def reopen(self, user: User) -> None:
@@ -196,8 +205,11 @@ class Finding(models.Model):
         return {"verdict": str(self.verdict), "severity": int(self.severity), "holds": self.holds}
 
     def _record(self, kind: Kind, actor: User, details: dict[str, object] | None = None) -> None:
+        self.mandate.trace(actor, [self._happening(kind, actor, details)])
+
+    def _happening(self, kind: Kind, actor: User, details: dict[str, object] | None = None) -> Happening:
         case = self.case
-        happening = Happening(
+        return Happening(
             kind,
             actor,
             mandate_id=self.mandate_id,
@@ -205,4 +217,3 @@ class Finding(models.Model):
             person_id=case.thread.owner_id if case else None,
             details={"finding": str(self.pk), "conversation": self.case_number} | (details or {}),
         )
-        self.mandate.trace(actor, [happening])

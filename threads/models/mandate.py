@@ -760,8 +760,10 @@ class Reveal(models.Model):
 
     @transaction.atomic
     def request(self) -> None:
+        """Raises `NotAllowed` where the mandate does not grant reading, or no longer."""
         self.save(force_insert=True)
-        self._record(Kind.REVEAL_REQUESTED, self.requested_by)
+        asked = self._happening(Kind.REVEAL_REQUESTED, self.requested_by)
+        self.case.mandate.trace(self.requested_by, [asked])
 
     @transaction.atomic
     def decide(self, user: User, is_released: bool) -> None:
@@ -774,10 +776,11 @@ class Reveal(models.Model):
         self.decided_by = user
         self.released_at, self.refused_at = (now, None) if is_released else (None, now)
         self.save(update_fields=["decided_by", "released_at", "refused_at"])
-        self._record(Kind.REVEAL_RELEASED if is_released else Kind.REVEAL_REFUSED, user)
+        kind = Kind.REVEAL_RELEASED if is_released else Kind.REVEAL_REFUSED
+        Event.objects.record_all([self._happening(kind, user)])
 
-    def _record(self, kind: Kind, actor: User) -> None:
-        Event.objects.record(
+    def _happening(self, kind: Kind, actor: User) -> Happening:
+        return Happening(
             kind,
             actor,
             mandate_id=self.case.mandate_id,

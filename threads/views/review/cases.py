@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from threads import reviewing, search, windows
 from threads.forms import CaseForm, CasesForm, FlagForm, RevealForm
-from threads.models import Case, Happening, Kind, Mandate, Reveal
+from threads.models import Case, Happening, Kind, Mandate, NotAllowed, Reveal
 from threads.models.mandate import CaseQuerySet
 from threads.views.access import for_whom, traced
 from threads.views.request import Request
@@ -205,7 +205,11 @@ def reveal(request: Request, mandate_id: UUID, number: int) -> HttpResponse:
         Case.objects.select_for_update(no_key=True).get(pk=case.pk)  # of two who ask, one does
         identity = reviewing.identity_of(case)
         if not (identity.is_asked_for or identity.name):
-            Reveal(case=case, requested_by=request.user, reason=form.cleaned_data["reason"]).request()
+            asked = Reveal(case=case, requested_by=request.user, reason=form.cleaned_data["reason"])
+            try:
+                asked.request()
+            except NotAllowed:
+                raise Http404 from None
     if request.htmx:
         context = {"case": case, "form": filters, "identity": reviewing.identity_of(case)}
         return render(request, "review/_case_reveal.html", context)
