@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tests.conftest import answer_of, in_another_connection
 from threads.answering import collecting
+from threads.days import begin_of
 from threads.models import (
     Alias,
     Case,
@@ -20,14 +21,15 @@ from threads.models import (
     Kind,
     Mandate,
     Message,
+    Progress,
     Rating,
     Selection,
     Status,
     Thread,
     User,
+    scope,
 )
 from threads.models.feedback import Feedback
-from threads.models.mandate import Progress, begin_of
 
 pytestmark = pytest.mark.django_db
 
@@ -126,7 +128,7 @@ def test_estimate_is_what_a_release_collects(
         answered()
     mandate = propose()
     assert mandate.estimate() == 3
-    monkeypatch.setattr("threads.models.mandate.MOST_ESTIMATED", 1)
+    monkeypatch.setattr("threads.models.scope.MOST_ESTIMATED", 1)
     assert mandate.estimate() == 2
     assert propose(sample_per_week=5, since=timezone.localdate()).estimate() == 0  # no week of it is over
     mandate.release(releaser)
@@ -162,7 +164,7 @@ def test_thousands_of_persons_have_an_alias_each(grant: Grant) -> None:
     users = User.objects.bulk_create(
         User(email=f"{number}@example.org", password="") for number in range(3_000)
     )
-    aliases = mandate._aliases_of({user.pk for user in users})
+    aliases = scope.aliases_of(mandate, {user.pk for user in users})
     assert len(set(aliases.values())) == 3_000
     assert len(set(mandate.aliases.values_list("code", flat=True))) == 3_000
 
@@ -170,7 +172,7 @@ def test_thousands_of_persons_have_an_alias_each(grant: Grant) -> None:
 def test_order_of_aliases_is_not_that_of_persons(grant: Grant) -> None:
     mandate = grant()
     users = User.objects.bulk_create(User(email=f"{number}@example.org", password="") for number in range(50))
-    mandate._aliases_of({user.pk for user in users})
+    scope.aliases_of(mandate, {user.pk for user in users})
     owners = list(Alias.objects.order_by("pk").values_list("owner", flat=True))
     assert owners != sorted(owners)
 
@@ -257,7 +259,7 @@ def test_conversation_is_drawn_once_though_it_went_on_for_weeks(
 def test_samples_are_drawn_in_parts(
     grant: Grant, answered: Callable[..., Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threads.models.mandate.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("threads.models.scope.MOST_AT_ONCE", 1)
     for day in (14, 21, 28):
         answered(datetime(2026, 10, day, 12, tzinfo=BERLIN))
     mandate = grant(sample_per_week=1, since=date(2026, 10, 5), until=date(2026, 11, 1))
@@ -273,7 +275,7 @@ def test_samples_are_drawn_in_parts(
 def test_much_is_collected_in_parts(
     grant: Grant, answered: Callable[..., Thread], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threads.models.mandate.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("threads.models.scope.MOST_AT_ONCE", 2)
     threads = [answered() for _ in range(5)]
     mandate = grant()
     assert (mandate.cases.count(), mandate.collected_at) == (2, None)
@@ -347,16 +349,16 @@ def test_revoking_does_not_wait_for_who_looks(
 ) -> None:
     mandate = grant()
     answered()
-    look = Mandate._look
+    look = scope.look
 
-    def look_while_it_is_revoked(self: Mandate) -> Any:
-        found = look(self)
-        other, errors = in_another_connection(lambda: Mandate.objects.get(pk=self.pk).revoke(releaser))
+    def look_while_it_is_revoked(mandate: Mandate) -> Any:
+        found = look(mandate)
+        other, errors = in_another_connection(lambda: Mandate.objects.get(pk=mandate.pk).revoke(releaser))
         other.join(5)
         assert (other.is_alive(), errors) == (False, [])
         return found
 
-    monkeypatch.setattr(Mandate, "_look", look_while_it_is_revoked)
+    monkeypatch.setattr(scope, "look", look_while_it_is_revoked)
     assert not mandate.collect()
     assert not Case.objects.exists()
 

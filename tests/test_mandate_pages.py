@@ -372,7 +372,7 @@ def test_release_says_what_will_happen_and_then_it_does(
 def test_estimate_of_very_much_is_bounded(
     propose: Propose, start: Start, finish: Finish, releaser: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("threads.models.mandate.MOST_ESTIMATED", 1)
+    monkeypatch.setattr("threads.models.scope.MOST_ESTIMATED", 1)
     monkeypatch.setattr("threads.views.review.mandates.MOST_ESTIMATED", 1)
     for _ in range(3):
         finish(start())

@@ -31,7 +31,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -41,6 +41,7 @@ from django.utils import timezone
 from psycopg.errors import QueryCanceled
 
 from threads import failures
+from threads.days import begin_of, monday_of
 from threads.models import Assistant
 
 FEWEST = 5  # people behind a figure
@@ -74,8 +75,8 @@ class Period:
     @classmethod
     def around(cls, since: date, until: date) -> Self:
         """The weeks that these days lie in, as far as they are over."""
-        sunday = until + timedelta(days=6 - until.weekday())
-        return cls(since - timedelta(days=since.weekday()), min(sunday, last_day()))
+        sunday = monday_of(until) + timedelta(days=6)
+        return cls(monday_of(since), min(sunday, last_day()))
 
     @property
     def mondays(self) -> list[date]:
@@ -88,8 +89,7 @@ class Period:
 
 def last_day() -> date:
     """Of the last week that is over."""
-    today = timezone.localdate()
-    return today - timedelta(days=today.weekday() + 1)
+    return monday_of(timezone.localdate()) - timedelta(days=1)
 
 
 # --- what is seen ---
@@ -366,8 +366,8 @@ def _select(sql: str, period: Period, assistant: Assistant | None) -> Iterable[t
             sql,
             {
                 "zone": settings.TIME_ZONE,
-                "since": _begin_of(period.since),
-                "until": _begin_of(period.until + timedelta(days=1)),
+                "since": begin_of(period.since),
+                "until": begin_of(period.until + timedelta(days=1)),
                 "assistant": assistant.pk if assistant else None,
                 "alike": json.dumps(failures.first_alike()),
                 "unknown": failures.UNKNOWN_CODE,
@@ -375,10 +375,6 @@ def _select(sql: str, period: Period, assistant: Assistant | None) -> Iterable[t
             },
         )
         return list(cursor.fetchall())
-
-
-def _begin_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 # --- telling ---

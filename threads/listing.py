@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from threads.days import monday_of
 from threads.models import Shelf, Thread, User
 from threads.models.thread import ThreadQuerySet
 
@@ -93,7 +94,7 @@ def label_of(thread: Thread, today: date) -> str:
         return _("Today")
     if day == today - timedelta(days=1):
         return _("Yesterday")
-    if day >= today - timedelta(days=today.weekday()):
+    if day >= monday_of(today):
         return _("This week")
     return date_format(day, "YEAR_MONTH_FORMAT")
 

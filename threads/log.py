@@ -26,9 +26,9 @@ from django.db.models import Case as SqlCase
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from threads.days import begin_of
 from threads.models import Event, Kind, Mandate, User
 from threads.models.event import ABOUT_ONESELF, EventQuerySet
-from threads.models.mandate import begin_of
 from threads.models.user import who_have
 from threads.telling import Names, names_for, told
 

@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from threads.days import begin_of
 from threads.models import (
     Assistant,
     Case,
@@ -25,7 +26,8 @@ from threads.models import (
     State,
     User,
 )
-from threads.models.mandate import CaseQuerySet, asked_between, begin_of
+from threads.models.case import CaseQuerySet
+from threads.models.scope import asked_between
 
 CASES_PER_PAGE = 30
 MESSAGES_PER_PAGE = 30  # of a conversation, as on the page of its owner

@@ -34,7 +34,7 @@ from django.db.models.expressions import RawSQL
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from threads.models import Assistant, Message, Role, Source, Thread, User
-from threads.models.mandate import CaseQuerySet
+from threads.models.case import CaseQuerySet
 
 HITS_PER_PAGE = 20
 SOURCES_PER_HIT = 3  # whose passages are shown

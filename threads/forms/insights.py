@@ -1,12 +1,12 @@
 """Of what figures are wanted."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from threads.days import monday_of
 from threads.forms.searching import DayField
 from threads.insights import MOST_WEEKS, Period, last_day
 from threads.models import Assistant
@@ -60,8 +60,10 @@ class InsightsForm(forms.Form):
             self.add_error("since", _("This week is not over yet: there are figures of whole weeks only."))
         elif since and until and until < since:
             self.add_error("until", _("This is before the first day."))
-        elif since and "until" not in self.errors:
-            first = since - timedelta(days=since.weekday())
-            if (min(until or last_day(), last_day()) - first).days >= MOST_WEEKS * 7:
-                self.add_error("until", _("At most a year can be looked at at a time."))
+        elif (
+            since
+            and "until" not in self.errors
+            and (min(until or last_day(), last_day()) - monday_of(since)).days >= MOST_WEEKS * 7
+        ):
+            self.add_error("until", _("At most a year can be looked at at a time."))
         return data

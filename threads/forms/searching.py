@@ -1,17 +1,17 @@
 """What to look for."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from threads import search
+from threads.days import begin_of
 from threads.models import Assistant, Thread, User
 
 MAX_SEARCH_CHARACTERS = 200
@@ -117,8 +117,8 @@ class SearchForm(WordsForm):
         return search.Query(
             search.terms_of(data["q"]),
             data["assistant"],
-            _begin_of(data["since"]) if data["since"] else None,
-            _begin_of(data["until"] + timedelta(days=1)) if data["until"] else None,
+            begin_of(data["since"]) if data["since"] else None,
+            begin_of(data["until"] + timedelta(days=1)) if data["until"] else None,
             data["with_notice"],
         )
 
@@ -127,7 +127,3 @@ class SearchForm(WordsForm):
         if data.get("since") and data.get("until") and data["until"] < data["since"]:
             self.add_error("until", _("This is before the first day."))
         return data
-
-
-def _begin_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

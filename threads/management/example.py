@@ -17,6 +17,7 @@ from django.utils import timezone
 from threads import answering
 from threads.answering.worker import AnsweringWorker
 from threads.completions import open_http
+from threads.days import monday_of
 from threads.models import (
     Assistant,
     Case,
@@ -217,8 +218,11 @@ def _review(threads: list[Thread]) -> None:
 
 def _move_back(thread: Thread, conversation: Conversation, minutes: int) -> None:
     """To an hour at which people work."""
-    monday = timezone.localdate() - timedelta(days=timezone.localdate().weekday())
-    day = monday - timedelta(weeks=conversation.week) + timedelta(days=conversation.weekday)
+    day = (
+        monday_of(timezone.localdate())
+        - timedelta(weeks=conversation.week)
+        + timedelta(days=conversation.weekday)
+    )
     begin = timezone.make_aware(datetime.combine(day, time(8))) + timedelta(minutes=minutes % 480)
     by = thread.created_at - begin
     times = ("created_at", "answering_at", "finished_at")

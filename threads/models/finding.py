@@ -6,8 +6,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from threads.models.case import Case
 from threads.models.event import Event, Happening, Kind
-from threads.models.mandate import Case, Mandate, NotAllowed
+from threads.models.mandate import Mandate, NotAllowed
 from threads.models.message import Message
 from threads.models.thread import Thread
 from threads.models.user import User

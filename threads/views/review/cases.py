@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from threads import reviewing, search, windows
 from threads.forms import CaseForm, CasesForm, FlagForm, RevealForm
 from threads.models import Case, Happening, Kind, Mandate, NotAllowed, Reveal
-from threads.models.mandate import CaseQuerySet
+from threads.models.case import CaseQuerySet
 from threads.views.access import for_whom, traced
 from threads.views.request import Request
 

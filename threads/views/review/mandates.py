@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from threads.forms import DecisionForm, LikeForm, MandateForm, PageForm
 from threads.models import Case, Mandate, NotAllowed, Reveal, Status, User
-from threads.models.mandate import MOST_ESTIMATED
+from threads.models.scope import MOST_ESTIMATED
 from threads.models.user import REVIEW_RIGHTS
 from threads.views.access import for_whom
 from threads.views.request import Request
