@@ -20,7 +20,8 @@ def connect() -> None:
 def keep_what_mandates_name(instance: Assistant, **kwargs: Any) -> None:
     """A mandate is never changed: one that names no assistant any more would be about all of them."""
     Assistant.objects.select_for_update().filter(pk=instance.pk).first()  # nobody names it from now on
-    if mandates := set(Mandate.objects.filter(assistants=instance)):
+    mandates: set[models.Model] = set(Mandate.objects.filter(assistants=instance))
+    if mandates:
         raise models.ProtectedError("mandates name this assistant", mandates)
 
 
