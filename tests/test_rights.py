@@ -255,11 +255,11 @@ def test_sheet_leaves_out_what_was_only_proposed_or_refused(
 
 
 def test_sheet_counts_who_has_each_right(client: Client, auditor: User, releaser: User, admin: User) -> None:
-    cells = page_of(client.get("/data-sheet/")).select("td.records-number")
+    cells = page_of(client.get("/data-sheet/")).select("td.number")
     # a superuser has all of them; auditors read, propose, see the log and figures; who releases sees the log
     assert [cell.get_text() for cell in cells] == ["2", "2", "2", "3", "2", "1"]
     User.objects.filter(pk=auditor.pk).update(is_active=False)
-    cells = page_of(client.get("/data-sheet/")).select("td.records-number")
+    cells = page_of(client.get("/data-sheet/")).select("td.number")
     assert cells[0].get_text() == "1"
 
 

@@ -84,7 +84,7 @@ def test_only_the_table_is_wider_than_a_phone(open_browser: Open, releaser: User
     page = open_browser(releaser, viewport={"width": 320, "height": 700})
     page.goto("/review/log/")
     assert page.evaluate("document.documentElement.scrollWidth") == 320
-    table = page.locator(".log-scroll")
+    table = page.locator(".table-box")
     table.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelector('.log-scroll').scrollLeft > 0")
+    page.wait_for_function("document.querySelector('.table-box').scrollLeft > 0")

@@ -128,7 +128,7 @@ def test_nothing_is_wider_than_a_small_screen(
     for path in PAGES:
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == 320, path
-    frame = page.goto("/account/access/") and page.locator(".records-frame").first
+    frame = page.goto("/account/access/") and page.locator(".table-box").first
     assert frame
     assert frame.evaluate("frame => frame.scrollWidth > frame.clientWidth")
 
@@ -139,5 +139,5 @@ def test_sheet_is_printed_whole(open_browser: Callable[..., Page], asker: User) 
     page.emulate_media(media="print")
     expect(page.locator(".print-bar")).to_be_hidden()
     page.set_viewport_size({"width": 643, "height": 900})  # A4 less its margins, at 96 dpi
-    for frame in page.locator(".records-frame").all():
+    for frame in page.locator(".table-box").all():
         assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")

@@ -7,13 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from threads.completions import MAX_CONTENT_CHARACTERS
-from threads.plain import is_visible
-
-
-class LongTextField(forms.CharField):
-    def to_python(self, value: Any) -> str:
-        """With line breaks as one character, before they are counted: browsers send two."""
-        return str(super().to_python(value)).replace("\r\n", "\n")
+from threads.forms.fields import LongTextField
 
 
 class QuestionForm(forms.Form):
@@ -40,16 +34,6 @@ class QuestionForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {}).setdefault("client_token", uuid.uuid4())
         super().__init__(*args, **kwargs)
-
-    def clean_content(self) -> str:
-        text: str = self.cleaned_data["content"]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(_("The question contains a character that can't be sent.")) from None
-        if not is_visible(text):
-            raise forms.ValidationError(self.fields["content"].error_messages["required"], "required")
-        return text
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

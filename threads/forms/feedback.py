@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from threads.forms.asking import LongTextField
+from threads.forms.fields import LongTextField
 from threads.models import Rating, Reason
 
 MAX_COMMENT_CHARACTERS = 2_000

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from threads.forms.asking import LongTextField
+from threads.forms.fields import FiltersForm, LongTextField
 from threads.models import ExportKind, Finding, Mandate, Severity, User, Verdict
 
 MAX_NOTE_CHARACTERS = 10_000
@@ -28,14 +27,6 @@ class NoteField(LongTextField):
             },
             **kwargs,
         )
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(self.error_messages["null_characters_not_allowed"]) from None
-        return text
 
 
 class PositionForm(forms.Form):
@@ -119,8 +110,8 @@ class FindingStateForm(forms.Form):
     to = forms.ChoiceField(choices=[("open", _("open")), ("closed", _("closed"))])
 
 
-class FindingsForm(forms.Form):
-    """Which findings to list, and after which one; all of it stands in the address."""
+class FindingsForm(FiltersForm):
+    """Which findings to list, and after which one."""
 
     verdict = forms.ChoiceField(label=_("Verdict"), required=False)
     severity = forms.TypedChoiceField(label=_("Severity"), required=False, coerce=int, empty_value=None)
@@ -131,6 +122,8 @@ class FindingsForm(forms.Form):
     )
     assignee = forms.TypedChoiceField(label=_("Assigned to"), required=False, coerce=int, empty_value=None)
     after = forms.UUIDField(required=False)
+
+    cursors = ("after",)
 
     def __init__(self, mandate: Mandate, data: Any) -> None:
         super().__init__(data, auto_id="findings-%s")
@@ -145,15 +138,6 @@ class FindingsForm(forms.Form):
     @property
     def filters(self) -> list[forms.BoundField]:
         return [self[name] for name in ("verdict", "severity", "state", "assignee")]
-
-    @property
-    def is_filtered(self) -> bool:
-        return any(field.data for field in self.filters)
-
-    @property
-    def without_cursor(self) -> str:
-        """Of the address, without the mark of where the page begins."""
-        return urlencode({field.html_name: field.data for field in self.filters if field.data})
 
     @property
     def chosen(self) -> Q:

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from threads.days import monday_of
-from threads.forms.searching import DayField
+from threads.forms.fields import DayField
 from threads.insights import MOST_WEEKS, Period, last_day
 from threads.models import Assistant
 

@@ -1,7 +1,6 @@
 """What of the log to show."""
 
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from django import forms
 from django.core.validators import MaxValueValidator
@@ -9,7 +8,7 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from threads.forms.searching import DayField
+from threads.forms.fields import DayField, FiltersForm
 from threads.log import Filters
 from threads.models import Event, Kind, Mandate, User
 
@@ -80,8 +79,8 @@ class AddressField(forms.EmailField):
         return pk
 
 
-class LogForm(forms.Form):
-    """All of it stands in the address. `before`: only what is older than this event."""
+class LogForm(FiltersForm):
+    """`before`: only what is older than this event."""
 
     kind = forms.ChoiceField(label=_("What"), choices=_choices, required=False)
     mandate = forms.ModelChoiceField(
@@ -92,6 +91,8 @@ class LogForm(forms.Form):
     since = DayField(label=_("From"))
     until = DayField(label=_("Until"))
     before = forms.IntegerField(required=False, min_value=1, validators=[MaxValueValidator(2**63 - 1)])
+
+    cursors = ("before",)
 
     def __init__(self, user: User, data: QueryDict) -> None:
         super().__init__(data, auto_id="log-%s")
@@ -110,16 +111,3 @@ class LogForm(forms.Form):
             data["since"],
             data["until"],
         )
-
-    @property
-    def query(self) -> str:
-        """The filters as they stand in an address."""
-        return urlencode(
-            {name: self.data[name] for name in self.fields if name != "before" and self.data.get(name)}
-        )
-
-    def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        if data.get("since") and data.get("until") and data["until"] < data["since"]:
-            self.add_error("until", _("This is before the first day."))
-        return data

@@ -1,7 +1,7 @@
 """The terms of a mandate, as they are proposed; and what is decided."""
 
 import uuid
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -9,11 +9,10 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from threads.forms.asking import LongTextField
-from threads.forms.searching import DayField
+from threads.forms.fields import DayField, LongTextField, check_order
 from threads.models import Assistant, Mandate, User
 from threads.models.user import who_have
-from threads.plain import is_visible, one_line
+from threads.plain import one_line
 
 MAX_TERM_CHARACTERS = 4_000
 LONGEST_DAYS = 366  # of validity: then it is decided anew
@@ -22,8 +21,6 @@ DEFAULT_DAYS = timedelta(days=30)
 
 
 class TermField(LongTextField):
-    """What is to be read in it can be read, and stored."""
-
     def __init__(self, *, missing: Any, **kwargs: Any) -> None:
         super().__init__(
             error_messages={
@@ -35,16 +32,6 @@ class TermField(LongTextField):
             },
             **kwargs,
         )
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(self.error_messages["null_characters_not_allowed"]) from None
-        if not is_visible(text):
-            raise forms.ValidationError(self.error_messages["required"], "required")
-        return text
 
 
 class AuditorsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # takes none at run time
@@ -175,26 +162,15 @@ class MandateForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at r
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
-        since, until = data.get("since"), data.get("until")
+        since = data.get("since")
         valid_from, valid_until = data.get("valid_from"), data.get("valid_until")
-        if since and until and until < since:
-            self.add_error("until", _("This is before the first day."))
+        check_order(self, "since", "until")
+        check_order(self, "valid_from", "valid_until")
         if valid_from and valid_from < timezone.localdate():
             self.add_error(
                 "valid_from", _("This day has passed: nobody can be permitted to have read before.")
             )
-        if valid_from and valid_until:
-            self._check_validity(valid_from, valid_until)
-        if since and valid_until and since > valid_until:
-            self.add_error("since", _("What is asked after the mandate has ended can't be read under it."))
-        if "token" in data:
-            data["token"] = uuid.uuid5(data["token"], repr(sorted(_sent(self.data))))
-        return data
-
-    def _check_validity(self, first: date, last: date) -> None:
-        if last < first:
-            self.add_error("valid_until", _("This is before the first day."))
-        elif (last - first).days >= LONGEST_DAYS:
+        if valid_from and valid_until and (valid_until - valid_from).days >= LONGEST_DAYS:
             self.add_error(
                 "valid_until",
                 _(
@@ -202,6 +178,11 @@ class MandateForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at r
                     "at least once a year: propose another mandate then."
                 ),
             )
+        if since and valid_until and since > valid_until:
+            self.add_error("since", _("What is asked after the mandate has ended can't be read under it."))
+        if "token" in data:
+            data["token"] = uuid.uuid5(data["token"], repr(sorted(_sent(self.data))))
+        return data
 
     def proposed(self) -> Mandate:
         """What is to be proposed; sent twice, it has the same id."""

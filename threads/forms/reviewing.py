@@ -1,7 +1,6 @@
 """What an auditor looks for under a mandate, and what she asks for."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Exists, Q, QuerySet
@@ -11,10 +10,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from threads import search
-from threads.forms.asking import LongTextField
-from threads.forms.searching import DayField, WordsForm
+from threads.forms.fields import DayField, LongTextField
+from threads.forms.searching import WordsForm
 from threads.models import Assistant, Mandate
-from threads.plain import is_visible
 from threads.reviewing import AnsweredHow, Filters, Found, Progress, Rated
 
 MAX_REASON_CHARACTERS = 2_000
@@ -30,7 +28,7 @@ def _number() -> forms.IntegerField:
 
 
 class FilterForm(WordsForm):
-    """Which conversations of a mandate, and what is looked for in them: all of it stands in the address."""
+    """Which conversations of a mandate, and what is looked for in them."""
 
     assistant = forms.ModelChoiceField(
         Assistant.objects.none(),
@@ -67,10 +65,6 @@ class FilterForm(WordsForm):
     def choices(self) -> list[forms.BoundField]:
         return [self[name] for name in ("state", "feedback", "finding", "progress")]
 
-    @property
-    def is_filtered(self) -> bool:
-        return any(self[name].data for name in FilterForm.base_fields if name != "q")
-
     @cached_property
     def terms(self) -> list[search.Term]:
         return search.terms_of(self.cleaned_data["q"])
@@ -78,13 +72,6 @@ class FilterForm(WordsForm):
     @cached_property
     def filters(self) -> Filters:
         return Filters(**{name: self.cleaned_data[name] for name in FilterForm.base_fields if name != "q"})
-
-    @cached_property
-    def kept(self) -> str:
-        """As the end of an address, for the ways from one page to the next."""
-        data = {name: self.data.get(name) for name in FilterForm.base_fields}
-        query = urlencode({name: value for name, value in data.items() if value})
-        return f"?{query}" if query else ""
 
     def clean_since(self) -> Any:
         return self._in_period("since")
@@ -104,12 +91,6 @@ class FilterForm(WordsForm):
             )
         return day
 
-    def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        if data.get("since") and data.get("until") and data["until"] < data["since"]:
-            self.add_error("until", _("This is before the first day."))
-        return data
-
 
 class CasesForm(FilterForm):
     """And which page: what follows the conversation `after`, or comes before `before`.
@@ -120,6 +101,8 @@ class CasesForm(FilterForm):
     after = _number()
     before = _number()
     position = _number()
+
+    cursors = ("after", "before", "position")
 
     @property
     def is_lost(self) -> bool:
@@ -136,6 +119,8 @@ class CaseForm(FilterForm):
     """And from which message on: what follows the position `behind`."""
 
     behind = _number()
+
+    cursors = ("behind",)
 
 
 class FlagForm(forms.Form):
@@ -154,15 +139,3 @@ class RevealForm(forms.Form):
             "null_characters_not_allowed": _("The reason contains a character that can't be stored."),
         },
     )
-
-    def clean_reason(self) -> str:
-        text: str = self.cleaned_data["reason"]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(
-                self.fields["reason"].error_messages["null_characters_not_allowed"]
-            ) from None
-        if not is_visible(text):
-            raise forms.ValidationError(self.fields["reason"].error_messages["required"], "required")
-        return text

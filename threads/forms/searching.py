@@ -1,43 +1,25 @@
 """What to look for."""
 
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from threads import search
 from threads.days import begin_of
+from threads.forms.fields import DayField, FiltersForm, LongTextField
 from threads.models import Assistant, Thread, User
 
 MAX_SEARCH_CHARACTERS = 200
 
 
-class DayField(forms.DateField):
-    """A day on which there may be conversations: what lies far off is a slip, or more than a clock can tell."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        first, last = date(2000, 1, 1), date(2100, 12, 31)
-        super().__init__(
-            required=False,
-            error_messages={"invalid": _("Please enter a date.")},
-            validators=[
-                MinValueValidator(first, _("Please enter a date.")),
-                MaxValueValidator(last, _("Please enter a date.")),
-            ],
-            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "min": first, "max": last}),
-            **kwargs,
-        )
-
-
-class WordsForm(forms.Form):
+class WordsForm(FiltersForm):
     """What to look for. Valid without anything."""
 
-    q = forms.CharField(
+    q = LongTextField(
         label=_("Search in your questions, answers and sources"),
         max_length=MAX_SEARCH_CHARACTERS,
         required=False,
@@ -51,10 +33,6 @@ class WordsForm(forms.Form):
 
     def clean_q(self) -> str:
         text: str = self.cleaned_data["q"]
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise forms.ValidationError(_("It contains a character that can't be searched for.")) from None
         terms = search.terms_of(text)
         if text and not terms:
             raise forms.ValidationError(_("Please enter a word, too: signs are not searched for."))
@@ -90,6 +68,8 @@ class SearchForm(WordsForm):
     with_notice = forms.BooleanField(label=_("Only answers with a legal notice"), required=False)
     after = forms.UUIDField(required=False)
 
+    cursors = ("after",)
+
     def __init__(self, user: User, data: QueryDict) -> None:
         super().__init__(data, auto_id="search-%s")
         self._mine = Assistant.objects.filter(pk__in=Thread.objects.visible_to(user).values("assistant"))
@@ -100,10 +80,6 @@ class SearchForm(WordsForm):
         """To choose from: where there is but one, nothing."""
         found = list(self._mine)
         return found if len(found) > 1 or self["assistant"].data else []
-
-    @property
-    def is_filtered(self) -> bool:
-        return any(self[name].data for name in ("assistant", "since", "until", "with_notice"))
 
     @property
     def without_filters(self) -> str:
@@ -121,9 +97,3 @@ class SearchForm(WordsForm):
             begin_of(data["until"] + timedelta(days=1)) if data["until"] else None,
             data["with_notice"],
         )
-
-    def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        if data.get("since") and data.get("until") and data["until"] < data["since"]:
-            self.add_error("until", _("This is before the first day."))
-        return data

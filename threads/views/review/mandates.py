@@ -84,10 +84,9 @@ def mandate_new(request: Request) -> HttpResponse:
 def mandate(request: Request, mandate_id: UUID) -> HttpResponse:
     """Its terms, as a document: what it permits to whom, who decided that, and how far the reading is."""
     mandate = _visible(request.user, mandate_id)
-    context = _terms_of(mandate) | {
+    context = {
         "mandate": mandate,
         "progress": Case.objects.progress([mandate])[mandate.pk] if mandate.released_at else None,
-        "weeks": mandate.weeks.all() if mandate.sample_per_week else [],
         "deciders": mandate.deciders()[:AT_ONCE] if mandate.status == Status.PROPOSED else [],
         "four_eyes": settings.ENVIRONMENT.four_eyes,
         "can_decide": mandate.can_be_decided_by(request.user),
@@ -184,15 +183,8 @@ def _visible(user: User, mandate_id: UUID) -> Mandate:
     return get_object_or_404(with_names, pk=mandate_id)
 
 
-def _terms_of(mandate: Mandate) -> dict[str, object]:
-    return {
-        "assistants": mandate.assistants.order_by("position", "name"),
-        "auditors": list(mandate.auditors.order_by("last_name", "first_name", "email")),
-    }
-
-
 def _confirmation(request: Request, mandate: Mandate, step: str, **more: object) -> HttpResponse:
-    context = _terms_of(mandate) | {"mandate": mandate, "step": step} | more
+    context = {"mandate": mandate, "step": step} | more
     return render(request, "review/mandate_decision.html", context)
 
 
