@@ -73,8 +73,8 @@ def test_name_is_revealed_without_javascript(
     reveal = _asked_for(grant, auditor, start)
     page = open_browser(releaser, java_script_enabled=False)
     page.goto("/review/")
-    page.get_by_role("button", name="Namen offenlegen").click()
-    expect(page.locator(".notice[role=status]")).to_contain_text("offengelegt")
+    page.get_by_role("button", name="Namen aufdecken").click()
+    expect(page.locator(".notice[role=status]")).to_contain_text("aufgedeckt")
     reveal.refresh_from_db()
     assert reveal.decided_by == releaser
 
