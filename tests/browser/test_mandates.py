@@ -56,7 +56,7 @@ def _walk(
     assert Mandate.objects.granting(auditor).exists()
 
     theirs.goto("/review/")
-    expect(theirs.get_by_role("region", name="Hier dürfen Sie lesen").get_by_role("link")).to_have_count(1)
+    expect(theirs.get_by_role("region", name="Hier dürfen Sie lesen").get_by_role("link")).to_have_count(2)
     council.get_by_role("link", name=REVOKE).click()
     council.get_by_role("button", name="Widerrufen").click()
     expect(council.locator(".status")).to_have_text("widerrufen")
