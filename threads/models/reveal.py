@@ -58,9 +58,15 @@ class Reveal(models.Model):
         return Reveal.objects.to_be_decided_by(user).filter(pk=self.pk).exists()
 
     @transaction.atomic
-    def request(self) -> None:
+    def request(self) -> bool:
+        """False: the name was asked for before, or is revealed. Raises `NotAllowed` where the conversation is gone."""
+        if not Case.objects.select_for_update(no_key=True).filter(pk=self.case.pk).exists():
+            raise NotAllowed
+        if self.case.reveals.filter(refused_at=None).exists():
+            return False
         self.save(force_insert=True)
         self._record(Kind.REVEAL_REQUESTED, self.requested_by)
+        return True
 
     @transaction.atomic
     def decide(self, user: User, is_released: bool) -> None:
@@ -76,11 +82,4 @@ class Reveal(models.Model):
         self._record(Kind.REVEAL_RELEASED if is_released else Kind.REVEAL_REFUSED, user)
 
     def _record(self, kind: Kind, actor: User) -> None:
-        Event.objects.record(
-            kind,
-            actor,
-            mandate_id=self.case.mandate_id,
-            thread_id=self.case.thread_id,
-            person_id=self.case.thread.owner_id,
-            details={"reveal": str(self.pk), "conversation": self.case.number},
-        )
+        Event.objects.record_all([self.case.happening(kind, actor, reveal=str(self.pk))])
