@@ -186,7 +186,7 @@ def test_progress_leaves_out_what_its_owner_deleted_but_for_what_is_held(
         mandate.cases.get(thread=read).mark_read(auditor)
         mandate.cases.get(thread=flagged).flag(is_flagged=True)
     Thread.objects.filter(pk=deleted.pk).update(deleted_at=timezone.now())
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(4):
         found = Case.objects.progress(mandates)
     assert [found[mandate.pk] for mandate in mandates] == [
         Progress(3, 1, 1), Progress(4, 1, 1), Progress(0, 0, 0)

@@ -283,7 +283,7 @@ def test_behind_a_pseudonym_the_log_names_nobody_to_anybody(
     client = client_of(request.getfixturevalue(who))
     code = Alias.objects.get().code
     [row] = rows(client, kind="thread_read")
-    assert row[4] == f"Pseudonym {code}"
+    assert row[4] == f"Person {code}"
     pages = [client.get(url("log"), {"kind": "thread_read"}).content]
     pages += [b"".join(client.get(url(name), {"kind": "thread_read"})) for name in ("log_csv", "log_jsonl")]
     for page in pages:

@@ -171,8 +171,8 @@ def test_overview_takes_the_same_queries_however_much_there_is(
             User.objects.create_superuser(f"{Mandate.objects.count()}@x.example")
         )
     browser = as_user(releaser)
-    # session, user, groups' and own rights, proposed, reveals, read under, progress, others, sandbox
-    with django_assert_num_queries(10):
+    # session, user, groups' and own rights, proposed, reveals, read under, progress (4), others, sandbox
+    with django_assert_num_queries(13):
         browser.get(REVIEW)
 
 
@@ -480,8 +480,8 @@ def test_page_takes_the_same_queries_however_much_is_under_it(
     grant: Propose, start: Start, finish: Finish, auditor: User, django_assert_num_queries: Any
 ) -> None:
     def queries() -> None:
-        # session, user, rights (2), mandate, assistants, auditors, progress, granting, findings, sandbox
-        with django_assert_num_queries(11):
+        # session, user, rights (2), mandate, assistants, auditors, progress (4), granting, findings, sandbox
+        with django_assert_num_queries(14):
             browser.get(url_of(mandate))
 
     browser, mandate = as_user(auditor), grant()

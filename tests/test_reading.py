@@ -27,6 +27,7 @@ from threads.models import (
     Kind,
     Mandate,
     Message,
+    Progress,
     Rating,
     Reason,
     Reveal,
@@ -325,8 +326,8 @@ def test_figures_leave_out_what_cannot_be_read(grant: Grant, say: Say, auditor: 
     gone = say()
     mandate, holding = grant(), grant(holds=True)
     Thread.objects.filter(pk=gone.pk).update(deleted_at=timezone.now())
-    assert reviewing.figures_of(mandate, auditor) == reviewing.Figures(1, 1, 0)
-    assert reviewing.figures_of(holding, auditor) == reviewing.Figures(2, 2, 0)
+    assert Case.objects.progress([mandate]) == {mandate.pk: Progress(1, 0, 0)}
+    assert Case.objects.progress([holding]) == {holding.pk: Progress(2, 0, 0)}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ Whatever else would tell it is withheld with it: the conversation's id, and the 
 tried out on the hash. Nor is it looked for by the person.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from threads.days import begin_of
 from threads.models import Event, Kind, Mandate, User
 from threads.models.event import ABOUT_ONESELF, EventQuerySet
 from threads.models.user import who_have
+from threads.spreadsheets import BEGINNING, as_csv
 from threads.telling import Names, names_for, told
 
 PER_PAGE = 50
@@ -152,23 +151,22 @@ class Reading:
     def csv(self, head: Event) -> Iterator[str]:
         """For people; the last line is the head."""
         with translation.override(self._language):
-            first = _csv(
-                [
-                    _("No."),
-                    _("When"),
-                    _("What"),
-                    _("Details"),
-                    _("Who"),
-                    _("Concerning"),
-                    _("Mandate"),
-                    _("Hash"),
-                ]
-            )
-            last = _csv([head.number, _iso(head), _("Head of the log"), "", "", "", "", head.hash])
-        yield f"\ufeff{first}"
+            head_row = [
+                _("No."),
+                _("When"),
+                _("What"),
+                _("Details"),
+                _("Who"),
+                _("Concerning"),
+                _("Mandate"),
+                _("Hash"),
+            ]
+            last_row = [head.number, _iso(head), _("Head of the log"), "", "", "", "", head.hash]
+            first, last = as_csv([head_row]), as_csv([last_row])
+        yield BEGINNING + first
         for rows in self._batches(head):
             with translation.override(self._language):
-                lines = [_csv(_cells(entry)) for entry in _entries(rows)]
+                lines = [as_csv([_cells(entry)]) for entry in _entries(rows)]
             yield from _in_parts(lines)
         yield last
 
@@ -277,14 +275,3 @@ def _in_parts(lines: Iterable[str]) -> Iterator[str]:
 
 def _json(line: dict[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _csv(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, delimiter=";").writerow(_harmless(cell) for cell in cells)
-    return line.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """Text that a spreadsheet would take for a formula stays text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

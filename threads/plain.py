@@ -15,8 +15,3 @@ def one_line(text: str) -> str:
         for character in text
     )
     return " ".join("".join(visible).split())
-
-
-def safe_cell(text: str) -> str:
-    """For a table that may be opened in a spreadsheet: what would begin a formula there is text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

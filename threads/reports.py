@@ -5,8 +5,6 @@ from conversations: only while the mandate grants it, and each is recorded as re
 Under pseudonyms nothing here names a person, a user, or a conversation but by its number.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,7 +17,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 
 from threads.exports import (
     ATTRIBUTION,
@@ -33,6 +31,7 @@ from threads.models import (
     Case,
     Event,
     Export,
+    ExportKind,
     Finding,
     Happening,
     Kind,
@@ -44,8 +43,8 @@ from threads.models import (
     User,
     Verdict,
 )
-from threads.plain import safe_cell
 from threads.reviewing import person_of
+from threads.spreadsheets import BEGINNING, as_csv
 
 JSON_FORMAT, JSON_VERSION = "chatsite-review", 1
 MOST_PRINTED = 500  # findings on the page that is printed; the files have all
@@ -267,7 +266,8 @@ class Report:
             mandate_id=self.mandate.pk,
             details={"kind": "report", "count": len(self.findings), "conversations": len(read)},
         )
-        return [*(_read(case, self.maker, "report") for case in read.values() if case), exported]
+        cases = [case for case in read.values() if case]
+        return [*(case.happening(Kind.THREAD_READ, self.maker, way="report") for case in cases), exported]
 
     def record(self) -> None:
         """The last step of the transaction that shows it. Raises `NotAllowed` where it is no longer granted."""
@@ -282,17 +282,6 @@ def _findings_of(mandate: Mandate) -> Any:
     return Finding.objects.filter(mandate=mandate).with_people().select_related(*about).in_order()
 
 
-def _read(case: Case, reader: User, way: str) -> Happening:
-    return Happening(
-        Kind.THREAD_READ,
-        reader,
-        person_id=case.thread.owner_id,
-        mandate_id=case.mandate_id,
-        thread_id=case.thread_id,
-        details={"conversation": case.number, "way": way},
-    )
-
-
 # --- CSV ---
 
 
@@ -300,7 +289,7 @@ def build_csv(export: Export) -> Iterator[Step]:
     """A row per finding. With what spreadsheets need: a mark of the encoding, and the separator of the language."""
     mandate = _mandate_of(export)
     total = Finding.objects.filter(mandate=mandate).count()
-    yield Step(("\ufeff" + _csv([_csv_head()])).encode(), 0, total)
+    yield Step((BEGINNING + as_csv([_csv_head()])).encode(), 0, total)
     done, last, terms = 0, None, terms_of_use()
     while True:
         findings = _findings_of(mandate)
@@ -310,14 +299,7 @@ def build_csv(export: Export) -> Iterator[Step]:
         last = findings[-1]
         done += len(findings)
         rows = [_csv_row(finding, mandate, terms) for finding in findings]
-        yield Step(_csv(rows).encode(), done, max(done, total))
-
-
-def _csv(rows: Iterable[list[str]]) -> str:
-    file = io.StringIO()
-    delimiter = ";" if get_language() == "de" else ","
-    csv.writer(file, delimiter=delimiter).writerows([safe_cell(cell) for cell in row] for row in rows)
-    return file.getvalue()
+        yield Step(as_csv(rows).encode(), done, max(done, total))
 
 
 def _csv_head() -> list[str]:
@@ -410,7 +392,8 @@ def build_jsonl(export: Export) -> Iterator[Step]:
         for case in chunk:
             done += 1
             line = _case_as_json(case, exchanges.get(case.thread_id, []), findings.get(case.pk, []))
-            yield Step(_line(line), done, max(done, total), (_read(case, reader, "report_jsonl"),))
+            read = case.happening(Kind.THREAD_READ, reader, way=str(ExportKind.REPORT_JSONL))
+            yield Step(_line(line), done, max(done, total), (read,))
     if not Mandate.objects.granting(reader).filter(pk=mandate.pk).exists():
         raise NotAllowed  # it ended meanwhile: that is why there were no more
 

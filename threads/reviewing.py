@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from threads.days import begin_of
@@ -26,7 +25,7 @@ from threads.models import (
     State,
     User,
 )
-from threads.models.case import CaseQuerySet
+from threads.models.case import CaseQuerySet, person_called
 from threads.models.scope import asked_between
 
 CASES_PER_PAGE = 30
@@ -56,7 +55,7 @@ class Found(models.TextChoices):
     ANY = "any", _("with findings")
 
 
-class Progress(models.TextChoices):
+class HowFar(models.TextChoices):
     OPEN = "open", _("not read yet")
     READ = "read", _("read")
     FLAGGED = "flagged", _("flagged")
@@ -137,7 +136,7 @@ def cases_of(mandate: Mandate, user: User, filters: Filters) -> CaseQuerySet:
     if filters.finding:
         cases = cases.filter(_found(Found(filters.finding)))
     if filters.progress:
-        cases = cases.filter(_PROGRESS[Progress(filters.progress)])
+        cases = cases.filter(_HOW_FAR[HowFar(filters.progress)])
     return cases.in_order()
 
 
@@ -152,39 +151,11 @@ def _found(found: Found) -> Q:
     }[found]
 
 
-_PROGRESS = {
-    Progress.OPEN: Q(read_at=None),
-    Progress.READ: Q(read_at__isnull=False),
-    Progress.FLAGGED: Q(is_flagged=True),
+_HOW_FAR = {
+    HowFar.OPEN: Q(read_at=None),
+    HowFar.READ: Q(read_at__isnull=False),
+    HowFar.FLAGGED: Q(is_flagged=True),
 }
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How far the auditors are with a mandate: all its conversations, those not read yet, those flagged."""
-
-    all: int
-    open: int
-    flagged: int
-
-    @property
-    def read(self) -> int:
-        return self.all - self.open
-
-
-def figures_of(mandate: Mandate, user: User) -> Figures:
-    """Of the indexes that hold just those; the few that their owners have deleted are then taken off."""
-    readable = Case.objects.readable_by(user).filter(pk=OuterRef("pk"))
-    hidden = mandate.cases.filter(~Exists(readable), thread__deleted_at__isnull=False).aggregate(
-        all=Count("pk"),
-        open=Count("pk", filter=_PROGRESS[Progress.OPEN]),
-        flagged=Count("pk", filter=_PROGRESS[Progress.FLAGGED]),
-    )
-    return Figures(
-        mandate.cases.count() - hidden["all"],
-        mandate.cases.filter(_PROGRESS[Progress.OPEN]).count() - hidden["open"],
-        mandate.cases.filter(_PROGRESS[Progress.FLAGGED]).count() - hidden["flagged"],
-    )
 
 
 # --- a page of them ---
@@ -291,7 +262,7 @@ def person_of(case: Case) -> str:
     """What its owner is called under the mandate."""
     if case.mandate.shows_names:
         return case.thread.owner.name_and_address
-    return gettext("Person %(code)s") % {"code": case.alias.code}
+    return person_called(case.alias.code)
 
 
 @dataclass(frozen=True)

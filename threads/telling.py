@@ -25,8 +25,9 @@ from threads.models import (
     User,
     Verdict,
 )
+from threads.models.case import person_called
 
-_USERS_IN_DETAILS = ("auditors", "auditor", "assignee", "actor", "person")
+_USERS_IN_DETAILS = ("auditors", "actor", "person")
 _ASSISTANTS_IN_DETAILS = ("assistants", "assistant")
 _MODELS = {
     Kind.CONNECTION_CHANGED: "threads.Connection",
@@ -59,7 +60,7 @@ class Names:
 
     def alias(self, event: Event) -> str:
         code = self.code(event)
-        return _("Pseudonym %(code)s") % {"code": code} if code else _("erased account")
+        return person_called(code) if code else _("erased account")
 
 
 def names_for(events: Iterable[Event]) -> Names:
@@ -372,9 +373,7 @@ _LABELS = {
     "count": gettext_lazy("number"),
     "shown": gettext_lazy("shown"),
     "before": gettext_lazy("older than no."),
-    "reason": gettext_lazy("reason"),
     "view": gettext_lazy("as"),
-    "is_active": gettext_lazy("active"),
     "way": gettext_lazy("by way of"),
     "terms": gettext_lazy("number of words"),
     "hits": gettext_lazy("hits"),

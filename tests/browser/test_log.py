@@ -43,7 +43,7 @@ def test_log_is_found_filtered_and_read_on(
     page.get_by_role("link", name="Protokoll").click()
     rows = page.locator(".log-table tbody tr")
     expect(rows).to_have_count(PER_PAGE)
-    expect(rows.filter(has_text="Unterhaltung gelesen")).to_contain_text("Pseudonym")
+    expect(rows.filter(has_text="Unterhaltung gelesen")).to_contain_text("Person ")
     page.get_by_role("link", name="Ältere Ereignisse").click()
     expect(rows.last).to_contain_text("Prüfauftrag vorgeschlagen")
     page.get_by_label("Was").select_option(label="Unterhaltung gelesen")

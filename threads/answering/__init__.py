@@ -1,14 +1,15 @@
 """From a question to a stored answer.
 
-asking    stores a question with its waiting answer, and decides whether it may be asked
-line      whose question is next, and where one stands
-budget    when a call may start
-calling   one call: from a claim to a stored answer
-history   what goes along with a question
-worker    claims and calls, and takes over from workers that died
-removing  removes for good what was deleted long ago
-exporting builds exports that take a while
-waking    holds the browsers that wait until something happened
+asking     stores a question with its waiting answer, and decides whether it may be asked
+line       whose question is next, and where one stands
+budget     when a call may start
+calling    one call: from a claim to a stored answer
+history    what goes along with a question
+worker     claims and calls, and takes over from workers that died
+removing   erases what is past undoing or retention, and what has ended
+collecting puts what is in the scope of mandates under them
+exporting  builds exports that take a while
+waking     holds the browsers that wait until something happened
 """
 
 from threads.answering.asking import (

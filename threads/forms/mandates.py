@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from threads.forms.fields import DayField, LongTextField, check_order
 from threads.models import Assistant, Mandate, User
-from threads.models.user import who_have
+from threads.models.user import BY_NAME, who_have
 from threads.plain import one_line
 
 MAX_TERM_CHARACTERS = 4_000
@@ -150,9 +150,7 @@ class MandateForm(forms.ModelForm):  # type: ignore[type-arg]  # takes none at r
         initial = _defaults() | (_terms_of(like) if like else {}) | {"token": uuid.uuid4()}
         super().__init__(data, instance=Mandate(proposed_by=user), initial=initial, auto_id="mandate-%s")
         auditors = who_have("review_threads", by_name=True)
-        self.fields["auditors"].queryset = auditors.order_by(  # type: ignore[attr-defined]
-            "last_name", "first_name", "email"
-        )
+        self.fields["auditors"].queryset = auditors.order_by(*BY_NAME)  # type: ignore[attr-defined]
         for name in ("since", "until", "valid_from", "valid_until"):
             self.fields[name].required = True
             self.fields[name].error_messages["required"] = _("Please enter a date.")

@@ -13,7 +13,7 @@ from threads import search
 from threads.forms.fields import DayField, LongTextField
 from threads.forms.searching import WordsForm
 from threads.models import Assistant, Mandate
-from threads.reviewing import AnsweredHow, Filters, Found, Progress, Rated
+from threads.reviewing import AnsweredHow, Filters, Found, HowFar, Rated
 
 MAX_REASON_CHARACTERS = 2_000
 _LARGEST = 2**31 - 1  # that the database takes for a number
@@ -43,7 +43,7 @@ class FilterForm(WordsForm):
     state = _choice(_("Answer"), AnsweredHow.choices, _("all"))
     feedback = _choice(_("Feedback"), Rated.choices, _("with or without"))
     finding = _choice(_("Findings"), Found.choices, _("with or without"))
-    progress = _choice(_("Progress"), Progress.choices, _("all"))
+    progress = _choice(_("Progress"), HowFar.choices, _("all"))
     with_notice = forms.BooleanField(label=_("Only with a legal notice"), required=False)
 
     def __init__(self, mandate: Mandate, data: QueryDict) -> None:

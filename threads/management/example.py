@@ -22,7 +22,6 @@ from threads.models import (
     Assistant,
     Case,
     Finding,
-    Happening,
     Kind,
     Mandate,
     Message,
@@ -290,12 +289,5 @@ def _find(mandate: Mandate, auditor: User) -> None:
 
 def _read(mandate: Mandate, case: Case, auditor: User) -> None:
     case.mark_read(auditor)
-    shown = Happening(
-        Kind.THREAD_READ,
-        auditor,
-        person_id=case.thread.owner_id,
-        mandate_id=mandate.pk,
-        thread_id=case.thread_id,
-        details={"conversation": case.number, "positions": [1, case.messages().count()], "named": False},
-    )
-    mandate.trace(auditor, [shown])
+    positions = [1, case.messages().count()]
+    mandate.trace(auditor, [case.happening(Kind.THREAD_READ, auditor, positions=positions, named=False)])

@@ -1,14 +1,16 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.apps import apps
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from threads.models.event import Happening, Kind
 from threads.models.mandate import Mandate
 from threads.models.message import Message, MessageQuerySet
 from threads.models.scope import ALIAS_LENGTH
@@ -33,6 +35,11 @@ class SampledWeek(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mandate_id} {self.monday}"
+
+
+def person_called(code: str) -> str:
+    """As a person is named by a pseudonym, wherever it stands."""
+    return gettext("Person %(code)s") % {"code": code}
 
 
 class Alias(models.Model):
@@ -75,26 +82,38 @@ class CaseQuerySet(models.QuerySet["Case"]):
 
     def kept(self) -> Self:
         """Without what its owner deleted, but for what is held."""
-        findings = apps.get_model("threads", "Finding").objects.holding()  # its module imports this one
-        is_held = Q(mandate__holds=True) | Exists(findings.filter(case=OuterRef("pk")))
-        return self.filter(Q(thread__deleted_at=None) | is_held)
+        return self.filter(Q(thread__deleted_at=None) | _is_held())
 
     def progress(self, mandates: "Sequence[Mandate]") -> "dict[uuid.UUID, Progress]":
-        """By the ids of the mandates, in one query: a tenth of a second for 250,000 conversations."""
-        figures = (
-            self.kept()
-            .filter(mandate__in=[mandate.pk for mandate in mandates])
-            .order_by()
-            .values_list("mandate")
-            .annotate(
-                total=Count("pk"), read=Count("read_at"), flagged=Count("pk", filter=Q(is_flagged=True))
-            )
+        """By the ids of the mandates, in four queries.
+
+        Counted in the indexes that hold just those; the few that their owners have deleted are then taken off.
+        """
+        cases = self.filter(mandate__in=[mandate.pk for mandate in mandates]).order_by()
+        is_open, is_flagged = Q(read_at=None), Q(is_flagged=True)
+        total, open_, flagged = (
+            dict(cases.filter(those).values_list("mandate").annotate(all=Count("*")))
+            for those in (Q(), is_open, is_flagged)
         )
-        known = {mandate_id: Progress(*counts) for mandate_id, *counts in figures}
-        return {mandate.pk: known.get(mandate.pk, Progress(0, 0, 0)) for mandate in mandates}
+        hidden = cases.filter(~_is_held(), thread__deleted_at__isnull=False).values_list("mandate")
+        counts = hidden.annotate(
+            all=Count("*"), open=Count("pk", filter=is_open), flagged=Count("pk", filter=is_flagged)
+        )
+        taken_off = {mandate_id: of_it for mandate_id, *of_it in counts}
+        progress = {}
+        for pk in (mandate.pk for mandate in mandates):
+            off = taken_off.get(pk, (0, 0, 0))
+            all_, unread = total.get(pk, 0) - off[0], open_.get(pk, 0) - off[1]
+            progress[pk] = Progress(all_, all_ - unread, flagged.get(pk, 0) - off[2])
+        return progress
 
     def in_order(self) -> Self:
         return self.order_by("number")
+
+
+def _is_held() -> Q:
+    findings = apps.get_model("threads", "Finding").objects.holding()  # its module imports this one
+    return Q(mandate__holds=True) | Q(Exists(findings.filter(case=OuterRef("pk"))))
 
 
 class Case(models.Model):
@@ -138,6 +157,17 @@ class Case(models.Model):
         An answer goes with its question, also when it was tried again after the period.
         """
         return Message.objects.filter(self.mandate.in_period(), thread=self.thread_id).oldest_first()
+
+    def happening(self, kind: Kind, actor: User, **details: Any) -> Happening:
+        """What somebody does with it, to be recorded under its mandate."""
+        return Happening(
+            kind,
+            actor,
+            person_id=self.thread.owner_id,
+            mandate_id=self.mandate_id,
+            thread_id=self.thread_id,
+            details={"conversation": self.number, **details},
+        )
 
     def mark_read(self, user: User) -> None:
         """The first time counts."""

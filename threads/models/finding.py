@@ -161,14 +161,14 @@ class Finding(models.Model):
             except (Thread.DoesNotExist, User.DoesNotExist):
                 raise NotAllowed from None
         self.save(force_insert=True)
-        self._record(Kind.FINDING_MADE, self.author, self._said())
+        self._record(Kind.FINDING_MADE, self.author, **self._said())
 
     @transaction.atomic
     def change(self, user: User) -> None:
         """Keep verdict, severity, note, assignee and hold as they are now; only while it is open."""
         self._lock(Q(closed_at=None, case__isnull=False))
         self.save(update_fields=["verdict", "severity", "note", "assignee", "holds"])
-        self._record(Kind.FINDING_CHANGED, user, self._said())
+        self._record(Kind.FINDING_CHANGED, user, **self._said())
 
     @transaction.atomic
     def second(self, user: User, verdict: str, note: str) -> None:
@@ -178,7 +178,7 @@ class Finding(models.Model):
         self.second_verdict, self.second_note = verdict, note
         self.second_by, self.second_at = user, timezone.now()
         self.save(update_fields=["second_verdict", "second_note", "second_by", "second_at"])
-        self._record(Kind.SECOND_OPINION, user, {"verdict": verdict})
+        self._record(Kind.SECOND_OPINION, user, verdict=verdict)
 
     @transaction.atomic
     def close(self, user: User) -> None:
@@ -205,16 +205,12 @@ class Finding(models.Model):
     def _said(self) -> dict[str, object]:
         return {"verdict": str(self.verdict), "severity": int(self.severity), "holds": self.holds}
 
-    def _record(self, kind: Kind, actor: User, details: dict[str, object] | None = None) -> None:
-        self.mandate.trace(actor, [self._happening(kind, actor, details)])
+    def _record(self, kind: Kind, actor: User, **said: object) -> None:
+        self.mandate.trace(actor, [self._happening(kind, actor, **said)])
 
-    def _happening(self, kind: Kind, actor: User, details: dict[str, object] | None = None) -> Happening:
-        case = self.case
-        return Happening(
-            kind,
-            actor,
-            mandate_id=self.mandate_id,
-            thread_id=case.thread_id if case else None,
-            person_id=case.thread.owner_id if case else None,
-            details={"finding": str(self.pk), "conversation": self.case_number} | (details or {}),
-        )
+    def _happening(self, kind: Kind, actor: User, **said: object) -> Happening:
+        said["finding"] = str(self.pk)
+        if self.case:
+            return self.case.happening(kind, actor, **said)
+        said["conversation"] = self.case_number
+        return Happening(kind, actor, mandate_id=self.mandate_id, details=said)

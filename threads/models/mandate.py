@@ -16,7 +16,7 @@ from threads.models.assistant import Assistant
 from threads.models.event import Event, Happening, Kind
 from threads.models.message import MessageQuerySet
 from threads.models.scope import Selection
-from threads.models.user import User, who_have
+from threads.models.user import BY_NAME, User, who_have
 
 if TYPE_CHECKING:
     from threads.models.case import SampledWeek
@@ -234,7 +234,7 @@ class Mandate(models.Model):
         users = who_have("release_mandate")
         if settings.ENVIRONMENT.four_eyes:
             users = users.exclude(pk=self.proposed_by_id).exclude(mandates=self)
-        return users.order_by("last_name", "first_name", "email")
+        return users.order_by(*BY_NAME)
 
     def can_be_revoked_by(self, user: User) -> bool:
         """By whoever releases, and by who proposed it: stopping is made easy."""
@@ -329,7 +329,7 @@ class Mandate(models.Model):
 
     @cached_property
     def named_auditors(self) -> list[User]:
-        return list(self.auditors.order_by("last_name", "first_name", "email"))
+        return list(self.auditors.order_by(*BY_NAME))
 
     def answers(self) -> MessageQuerySet:
         """Those that put their conversation under this mandate: ended ones, to questions of the period."""

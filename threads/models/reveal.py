@@ -58,11 +58,19 @@ class Reveal(models.Model):
         return Reveal.objects.to_be_decided_by(user).filter(pk=self.pk).exists()
 
     @transaction.atomic
-    def request(self) -> None:
-        """Raises `NotAllowed` where the mandate does not grant reading, or no longer."""
+    def request(self) -> bool:
+        """False: the name was asked for before, or is revealed.
+
+        Raises `NotAllowed` where the conversation is gone, or the mandate does not grant reading any more.
+        """
+        if not Case.objects.select_for_update(no_key=True).filter(pk=self.case.pk).exists():
+            raise NotAllowed
+        if self.case.reveals.filter(refused_at=None).exists():
+            return False
         self.save(force_insert=True)
         asked = self._happening(Kind.REVEAL_REQUESTED, self.requested_by)
         self.case.mandate.trace(self.requested_by, [asked])
+        return True
 
     @transaction.atomic
     def decide(self, user: User, is_released: bool) -> None:
@@ -79,11 +87,4 @@ class Reveal(models.Model):
         Event.objects.record_all([self._happening(kind, user)])
 
     def _happening(self, kind: Kind, actor: User) -> Happening:
-        return Happening(
-            kind,
-            actor,
-            mandate_id=self.case.mandate_id,
-            thread_id=self.case.thread_id,
-            person_id=self.case.thread.owner_id,
-            details={"reveal": str(self.pk), "conversation": self.case.number},
-        )
+        return self.case.happening(kind, actor, reveal=str(self.pk))

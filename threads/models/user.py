@@ -128,6 +128,8 @@ class User(AbstractUser):
         self.save(update_fields=list(preferences))
 
 
+BY_NAME = ("last_name", "first_name", "email")
+
 REVIEW_RIGHTS = ("review_threads", "propose_mandate", "release_mandate", "view_event")
 
 

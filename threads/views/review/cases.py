@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -43,8 +42,8 @@ def cases(request: Request, mandate_id: UUID) -> HttpResponse:
 
 
 def _list(request: Request, form: CasesForm, status: int = 200, **shown: object) -> HttpResponse:
-    figures = reviewing.figures_of(form.mandate, request.user)
-    context = {"mandate": form.mandate, "form": form, "figures": figures} | shown
+    progress = Case.objects.progress([form.mandate])[form.mandate.pk]
+    context = {"mandate": form.mandate, "form": form, "progress": progress} | shown
     return render(request, "review/cases.html", context, status=status)
 
 
@@ -114,14 +113,7 @@ def _searched(request: Request, form: CasesForm, hits: Sequence[CaseHit], gave_u
 
 def _passage_shown(request: Request, case: Case, hits: Sequence[CaseHit]) -> Happening:
     positions = [hit.hit.message.position for hit in hits if hit.case.pk == case.pk]
-    return Happening(
-        Kind.PASSAGE_SHOWN,
-        request.user,
-        person_id=case.thread.owner_id,
-        mandate_id=case.mandate_id,
-        thread_id=case.thread_id,
-        details={"conversation": case.number, "positions": positions},
-    )
+    return case.happening(Kind.PASSAGE_SHOWN, request.user, positions=positions)
 
 
 # --- reading ---
@@ -152,17 +144,11 @@ def case(request: Request, mandate_id: UUID, number: int) -> HttpResponse:
         "identity": identity,
         "reveal_form": RevealForm(),
         "neighbours": reviewing.neighbours_of(case, found),
-        "figures": reviewing.figures_of(case.mandate, request.user),
+        "progress": Case.objects.progress([case.mandate])[case.mandate.pk],
     }
     response = render(request, "review/case.html", context)
-    details = {"conversation": number, "positions": reading.positions, "named": identity.is_named}
-    read = Happening(
-        Kind.THREAD_READ,
-        request.user,
-        person_id=case.thread.owner_id,
-        mandate_id=case.mandate_id,
-        thread_id=case.thread_id,
-        details=details,
+    read = case.happening(
+        Kind.THREAD_READ, request.user, positions=reading.positions, named=identity.is_named
     )
     case.mandate.trace(request.user, [read])
     return response
@@ -201,15 +187,10 @@ def reveal(request: Request, mandate_id: UUID, number: int) -> HttpResponse:
         context = {"mandate": case.mandate, "case": case, "form": filters, "reveal_form": form}
         template = "review/_reveal_form.html" if request.htmx else "review/reveal.html"
         return render(request, template, context, status=422)
-    with transaction.atomic():
-        Case.objects.select_for_update(no_key=True).get(pk=case.pk)  # of two who ask, one does
-        identity = reviewing.identity_of(case)
-        if not (identity.is_asked_for or identity.name):
-            asked = Reveal(case=case, requested_by=request.user, reason=form.cleaned_data["reason"])
-            try:
-                asked.request()
-            except NotAllowed:
-                raise Http404 from None
+    try:
+        Reveal(case=case, requested_by=request.user, reason=form.cleaned_data["reason"]).request()
+    except NotAllowed:
+        raise Http404 from None
     if request.htmx:
         context = {"case": case, "form": filters, "identity": reviewing.identity_of(case)}
         return render(request, "review/_case_reveal.html", context)
