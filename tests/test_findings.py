@@ -117,7 +117,7 @@ def test_finding_is_stored_and_recorded_without_its_note(browser: Client, case: 
     assert (finding.verdict, finding.severity, finding.assignee) == ("wrong", Severity.HIGH, auditor)
     assert (finding.message, finding.position, finding.holds) == (answer_of(case.thread), 2, True)
     page = page_of(response)
-    assert page.select_one("section#findings-2")
+    assert page.select_one("#findings-2")
     assert "Die Frist ist falsch." in page.text
     event = Event.objects.get(kind=Kind.FINDING_MADE)
     assert (event.actor_id, event.person_id) == (auditor.pk, case.thread.owner_id)

@@ -458,6 +458,7 @@ def test_file_is_read_outside_of_the_transaction_that_records_it(
         (Kind.FINDING_MADE, {"conversation": 3, "finding": "0f0f0f0f-aaaa", "verdict": "wrong", "severity": 2,
          "holds": True},
          "Unterhaltung 3, Befund 0f0f0f0f, Urteil: falsch, Schwere: mittel, Löschsperre"),
+        (Kind.EXPORTED, {"kind": "report", "conversations": 3}, "Bericht zum Drucken, Unterhaltungen: 3"),
         (Kind.RETENTION_RUN, {"something_new": 3, "none": None}, "something new: 3"),
     ],
 )  # fmt: skip

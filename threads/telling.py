@@ -274,7 +274,7 @@ def _severity(event: Event, names: Names, value: Any) -> list[str]:
 
 
 def _export_kind(event: Event, names: Names, value: Any) -> list[str]:
-    return [_label(ExportKind, value)]
+    return [str(_REPORT) if value == "report" else _label(ExportKind, value)]
 
 
 def _kinds(event: Event, names: Names, value: Any) -> list[str]:
@@ -383,6 +383,7 @@ _LABELS = {
     "because": gettext_lazy("reason"),
     "left": gettext_lazy("what is left"),
 }
+_REPORT = gettext_lazy("report, to be printed")  # made at once: no job, and so no kind of one
 _VALUES = {
     "report": gettext_lazy("report"),
     "report_jsonl": gettext_lazy("report as JSON Lines"),

@@ -92,7 +92,7 @@ def test_keys_for_messages_and_sources_are_as_elsewhere(reader: Page, mandate: M
 
 def test_flag_is_set_in_place_with_the_keyboard(reader: Page, mandate: Mandate) -> None:
     reader.goto(url_of(mandate, 1))
-    button = reader.get_by_role("button", name="Noch einmal ansehen")
+    button = reader.get_by_role("button", name="Für später vormerken")
     expect(button).to_have_attribute("aria-pressed", "false")
     reader.keyboard.press("f")
     expect(button).to_have_attribute("aria-pressed", "true")
@@ -156,8 +156,8 @@ def test_without_script_all_of_it_works(
     expect(page.locator("tr[data-case]")).to_have_count(1)
     page.locator("tr[data-case] a").click()
     expect(page.locator(".legal-notice")).to_contain_text("Keine Rechtsberatung")
-    page.get_by_role("button", name="Noch einmal ansehen").click()
-    expect(page.get_by_role("button", name="Noch einmal ansehen")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Für später vormerken").click()
+    expect(page.get_by_role("button", name="Für später vormerken")).to_have_attribute("aria-pressed", "true")
     page.get_by_text("Aufdeckung des Namens beantragen").click()
     page.get_by_label("Warum muss der Name bekannt sein?").fill("\u200b")
     page.get_by_role("button", name="Antrag senden").click()
