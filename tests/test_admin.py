@@ -72,6 +72,13 @@ def test_forms_of_what_exists_open(client: Client, admin: User, assistant: Assis
         assert client.get(url(type(thing), "change", thing.pk)).status_code == 200
 
 
+def test_list_of_users_does_not_tell_whose_something_is(client: Client, asker: User) -> None:
+    """As the address of a list can be given what is not in the list."""
+    for lookup in ("threads", "threads__isnull", "aliases", "aliases__gt", "exports", "mandates__isnull"):
+        assert client.get(url(User, "changelist"), {lookup: "1"}).status_code == 400, lookup
+    assert client.get(url(User, "changelist"), {"email__startswith": "a"}).status_code == 200
+
+
 def test_conversations_are_not_administered() -> None:
     labels = {model._meta.label for model in REGISTERED}
     assert {"threads.Assistant", "threads.Connection", "threads.User"} <= labels

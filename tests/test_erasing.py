@@ -17,6 +17,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.conftest import PASSWORD, in_another_connection
@@ -387,6 +388,19 @@ def test_others_sessions_stay(asker: User, colleague: User) -> None:
     assert [session.get_decoded()["_auth_user_id"] for session in Session.objects.all()] == [
         str(colleague.pk)
     ]
+
+
+def test_sessions_are_not_looked_through_while_nobody_else_can_record(
+    asker: User, colleague: User, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who deletes many accounts at once holds the log from the first of them on."""
+    monkeypatch.setattr(erasing, "_end_sessions", lambda user: pytest.fail("in the same transaction"))
+    browser = Client()
+    browser.force_login(admin)
+    ids = [asker.pk, colleague.pk]
+    chosen = {"action": "delete_selected", "_selected_action": ids, "post": "yes"}
+    browser.post(reverse("admin:threads_user_changelist"), chosen)
+    assert User.objects.filter(pk__in=ids, is_active=False).count() == 2
 
 
 def test_counts_of_attempts_are_removed_once_they_count_no_longer() -> None:

@@ -326,6 +326,30 @@ def test_after_the_end_nobody_changes_them(make: Make, browser: Client, auditor:
     assert Finding.objects.get().is_open
 
 
+def test_hold_of_a_finding_can_be_ended_after_its_mandate(
+    make: Make, browser: Client, auditor: User, releaser: User, asker: User
+) -> None:
+    """Else one tick of one auditor would keep a conversation for ever."""
+    kept, other = make(holds=True), make(holds=True)
+    end(kept.mandate)
+    assert signed_in(asker).post(url(kept, "finding_state"), {"to": "closed"}).status_code == 404
+    assert page_of(browser.get(url(kept))).select_one('main form [name=to][value="closed"]')
+    assert browser.post(url(kept, "finding_state"), {"to": "closed"}).status_code == 302
+    assert signed_in(releaser).post(url(other, "finding_state"), {"to": "closed"}).status_code == 302
+    assert not Thread.objects.held().exists()
+    closed = Event.objects.filter(kind=Kind.FINDING_CLOSED).order_by("number")
+    assert [event.actor_id for event in closed] == [auditor.pk, releaser.pk]
+
+
+def test_hold_is_not_made_anew_after_the_end_of_its_mandate(make: Make, browser: Client) -> None:
+    finding = make(holds=True)
+    end(finding.mandate)
+    browser.post(url(finding, "finding_state"), {"to": "closed"})
+    assert not page_of(browser.get(url(finding))).select("main form")
+    assert browser.post(url(finding, "finding_state"), {"to": "open"}).status_code == 422
+    assert not Thread.objects.held().exists()
+
+
 def test_auditor_who_lost_the_right_sees_none_of_them(make: Make, auditor: User) -> None:
     finding = make()
     auditor.groups.clear()

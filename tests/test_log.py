@@ -327,6 +327,16 @@ def test_auditor_under_pseudonyms_does_not_see_who_signed_in_when(
     )
 
 
+def test_who_may_become_an_auditor_takes_no_times_of_signing_in_along_before(
+    auditor: User, asker: User, admin: User
+) -> None:
+    """She knows them as well when the mandate is there."""
+    event = Event.objects.record(Kind.SIGNED_IN, asker, person_id=asker.pk)
+    [signed_in] = [row for row in rows(client_of(auditor), kind="signed_in") if int(row[0]) == event.number]
+    assert signed_in[3:5] == ["vorenthalten", "vorenthalten"]
+    assert asker.name_and_address in {row[3] for row in rows(client_of(admin), kind="signed_in")}
+
+
 def test_auditor_sees_her_own_signing_in(auditor: User, pseudonymous: Event) -> None:
     [row] = rows(client_of(auditor), kind="signed_in")
     assert row[3:5] == ["auditor@example.org", "auditor@example.org"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -552,6 +553,16 @@ def test_decision_that_is_none_decides_nothing(reveal: Reveal, releaser: User, s
     assert as_user(releaser).get(decision_of(reveal)).status_code == 405
     reveal.refresh_from_db()
     assert not reveal.decided_by
+
+
+def test_no_name_is_asked_for_after_a_revocation(reveal: Reveal, releaser: User, auditor: User) -> None:
+    reveal.decide(releaser, False)
+    reveal.case.mandate.revoke(releaser)
+    again = Reveal(case=reveal.case, reason="Warum", requested_by=auditor)
+    with pytest.raises(NotAllowed), transaction.atomic():
+        again.request()
+    assert Reveal.objects.get() == reveal
+    assert Event.objects.newest_first()[0].kind == Kind.MANDATE_REVOKED
 
 
 @pytest.mark.django_db(transaction=True)

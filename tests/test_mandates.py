@@ -4,9 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.test import Client
 from django.utils import timezone
 
+from tests.test_admin import url
 from threads.models import (
+    Assistant,
     Case,
     Event,
     Kind,
@@ -54,6 +59,24 @@ def test_neither_who_proposed_it_nor_its_auditors_release_it(
         with pytest.raises(NotAllowed):
             mandate.release(admin)
     assert not Mandate.objects.exclude(released_at=None).exists()
+
+
+def test_assistant_that_a_mandate_names_is_not_deleted(
+    propose: Propose, admin: User, releaser: User, make_assistant: Callable[..., Assistant]
+) -> None:
+    """Without any, it would be about all assistants, which nobody has released."""
+    named = make_assistant(slug="named")
+    propose(assistants=[named]).release(releaser)
+    browser = Client()
+    browser.force_login(admin)
+    browser.post(url(Assistant, "delete", named.pk), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [named.pk], "post": "yes"}
+    browser.post(url(Assistant, "changelist"), chosen)
+    with pytest.raises(ProtectedError), transaction.atomic():
+        named.delete()
+    with pytest.raises(ProtectedError), transaction.atomic():
+        Assistant.objects.all().delete()
+    assert Mandate.objects.get().assistants.get() == named
 
 
 def test_superuser_reads_nothing_without_a_mandate(grant: Propose, admin: User) -> None:

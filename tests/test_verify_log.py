@@ -253,3 +253,17 @@ def test_details_come_back_as_they_were_hashed(asker: User) -> None:
     details = {"text": 'ü " \\ \n 👶', "n": 2**60, "deep": [{"b": None, "a": [True, 1.5]}], "": ""}
     Event.objects.record(Kind.LOG_READ, asker, details=json.loads(json.dumps(details)))
     assert "Events: 1" in verify()
+
+
+def test_log_that_the_database_does_not_protect_is_told(events: list[Event]) -> None:
+    """As after a restore without triggers: nothing was changed yet."""
+    said = []
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE threads_event ENABLE TRIGGER USER")
+        for change in ("", "ALTER TABLE threads_event DISABLE TRIGGER event_stays"):
+            if change:
+                cursor.execute(change)
+            call_command("verify_log", stdout=io.StringIO(), stderr=(warning := io.StringIO()))
+            said.append(warning.getvalue())
+    assert said[0] == ""
+    assert "event_stays" in said[1]

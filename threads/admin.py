@@ -25,7 +25,7 @@ from django.views.decorators.http import require_POST
 from threads import erasing, failures, importing
 from threads.completions import CompletionsError
 from threads.erasing import Left
-from threads.models import Assistant, Connection, Kind, NotAllowed, Notice, User
+from threads.models import Assistant, Connection, Kind, Mandate, NotAllowed, Notice, Thread, User
 from threads.models.connection import KeyUnreadable
 from threads.recording import RecordedAdmin, recorded
 
@@ -194,6 +194,22 @@ class AssistantAdmin(RecordedAdmin):
         (gettext_lazy("Retention"), {"fields": ("retention_days",)}),
         (gettext_lazy("Links to documents"), {"fields": ("license_id", "auth_realm")}),
     )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """What keeps them, in numbers: conversations, and mandates, which without them would permit something else."""
+        assistants = list(objs)
+        threads = Thread.objects.filter(assistant__in=assistants).count()
+        mandates = Mandate.objects.filter(assistants__in=assistants).distinct().count()
+        protected = [
+            text % {"count": count}
+            for count, text in (
+                (threads, ngettext("%(count)s conversation", "%(count)s conversations", threads)),
+                (mandates, ngettext("%(count)s mandate", "%(count)s mandates", mandates)),
+            )
+            if count
+        ]
+        counts = {self.opts.verbose_name_plural: len(assistants)}
+        return [str(assistant) for assistant in assistants], counts, set(), protected
 
     @admin.display(description=gettext_lazy("missing fields"))
     def missing(self, assistant: Assistant) -> str:

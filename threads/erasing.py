@@ -128,7 +128,11 @@ def erase_account(user: User, actor: User) -> Left:
 
 
 def erase_closed(user: User, actor: User) -> Left:
-    """In steps of their own; not in a larger transaction, which would keep all others from recording events."""
+    """In steps of their own; not in a larger transaction, which would keep all others from recording events.
+
+    Nor are sessions looked through in one: those of who is not active any more open nothing.
+    """
+    _end_sessions(user)
     for _step in range(AT_ONCE_BY_HAND // AT_ONCE):
         if not erase_threads(_of(user), Because.ACCOUNT, actor):
             break
@@ -204,7 +208,6 @@ def _forget(user: User) -> None:
     EmailAddress.objects.filter(user=user).delete()
     user.acknowledgements.all().delete()
     Export.objects.filter(owner=user).remove()
-    _end_sessions(user)
 
 
 def _end_sessions(user: User) -> None:

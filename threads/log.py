@@ -3,8 +3,9 @@
 Whom an event is about is withheld where that would say who stands behind a pseudonym:
 
 - of events under a mandate that shows no names, from everybody: their pseudonym stands there instead;
-- of what people do about themselves, such as signing in, from who is or was an auditor under such a mandate:
-  when somebody was there would tell whose a conversation of the same minute is.
+- of what people do about themselves, such as signing in, from who is or was an auditor under such a mandate, or has
+  the right to be named in one, as what was taken along before would serve as well: when somebody was there would
+  tell whose a conversation of the same minute is.
 
 Whatever else would tell it is withheld with it: the conversation's id, and the salt, without which persons could be
 tried out on the hash. Nor is it looked for by the person.
@@ -18,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import BooleanField, Q, Value, When
+from django.db.models import BooleanField, Exists, Q, Value, When
 from django.db.models import Case as SqlCase
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -26,6 +27,7 @@ from django.utils.translation import gettext as _
 from threads.days import begin_of
 from threads.models import Event, Kind, Mandate, User
 from threads.models.event import ABOUT_ONESELF, EventQuerySet
+from threads.models.user import who_have
 from threads.spreadsheets import BEGINNING, as_csv
 from threads.telling import Names, names_for, told
 
@@ -200,7 +202,9 @@ def _withheld_from(reader: User) -> Q:
     withheld = Q(mandate_id__in=nameless.values("pk")) & (
         Q(person_id__isnull=False) | Q(thread_id__isnull=False)
     )
-    if nameless.filter(auditors=reader, released_at__isnull=False).exists():
+    was_named = Exists(nameless.filter(auditors=reader, released_at__isnull=False))
+    can_be_named = Exists(who_have("review_threads", by_name=True).filter(pk=reader.pk))
+    if User.objects.filter(was_named | can_be_named, pk=reader.pk).exists():
         withheld |= Q(kind__in=ABOUT_ONESELF) & ~Q(person_id=reader.pk)
     return withheld
 

@@ -62,6 +62,11 @@ class RecordedAdmin(admin.ModelAdmin):
             return self.model._base_manager.select_for_update(no_key=True).filter(pk=found.pk).first()
         return found
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Nothing is looked for by what refers to it: whose a conversation or a pseudonym is could be tried out."""
+        referring = {relation.name for relation in self.opts.related_objects}
+        return lookup.split("__")[0] not in referring and super().lookup_allowed(lookup, value, request)
+
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:

@@ -1,16 +1,28 @@
-"""Who signs in, and where that fails, is recorded: by Django's signals, which every way of signing in sends."""
+"""What happens by Django's signals, as it holds for every way: signing in, of which who does it, and where it fails, is
+recorded; and deleting an assistant, where that would change what a mandate permits."""
 
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db import transaction
+from django.db import models, transaction
 
-from threads.models import Event, Kind, User
+from threads.models import Assistant, Event, Kind, Mandate, User
 
 
 def connect() -> None:
     user_logged_in.connect(record_sign_in, dispatch_uid="threads.record_sign_in")
     user_login_failed.connect(record_failure, dispatch_uid="threads.record_failure")
+    models.signals.pre_delete.connect(
+        keep_what_mandates_name, sender=Assistant, dispatch_uid="threads.keep_what_mandates_name"
+    )
+
+
+def keep_what_mandates_name(instance: Assistant, **kwargs: Any) -> None:
+    """A mandate is never changed: one that names no assistant any more would be about all of them."""
+    Assistant.objects.select_for_update().filter(pk=instance.pk).first()  # nobody names it from now on
+    mandates: set[models.Model] = set(Mandate.objects.filter(assistants=instance))
+    if mandates:
+        raise models.ProtectedError("mandates name this assistant", mandates)
 
 
 @transaction.atomic

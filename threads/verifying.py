@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
@@ -42,6 +42,18 @@ def verify(heads: Mapping[int, str]) -> Verified:
     missing = min((number for number in heads if number > count), default=None)
     fault = "" if missing is None else f"Event {missing} is gone: the log ends with event {count}."
     return Verified(count, f"{count}:{hash_}", fault)
+
+
+_TRIGGERS = {"event_stays", "events_stay"}  # see the migration `0010_append_only_log`
+
+
+def missing_triggers() -> list[str]:
+    """Those of the database that refuse changes, and are not there or switched off, say since a restore."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'threads_event'::regclass AND tgenabled IN ('O', 'A')"
+        )
+        return sorted(_TRIGGERS - {name for (name,) in cursor.fetchall()})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import both, page_in, violations
@@ -25,8 +26,9 @@ def mandate(
     auditor: User,
     second: User,
 ) -> Mandate:
-    for text in ("Zwei Wochen.", "Einen Monat."):
-        finish(start(), text, legal_notice="Kein Rechtsrat.", sources=[Source(content="Wortlaut")])
+    with transaction.atomic():  # to the worker they have been answered ever since
+        for text in ("Zwei Wochen.", "Einen Monat."):
+            finish(start(), text, legal_notice="Kein Rechtsrat.", sources=[Source(content="Wortlaut")])
     return grant(auditors=[auditor, second])
 
 

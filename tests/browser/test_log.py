@@ -24,8 +24,9 @@ def events(
     grant: Callable[..., Mandate],
 ) -> None:
     """More than a page of them, and the newest about a conversation that was read under a pseudonym."""
-    thread = start()
-    finish(thread)
+    with transaction.atomic():  # to the worker it has been answered ever since
+        thread = start()
+        finish(thread)
     mandate = grant()
     signed_in = [Happening(Kind.SIGNED_IN, asker, asker.pk) for _ in range(PER_PAGE + 5)]
     read = Happening(Kind.THREAD_READ, auditor, asker.pk, mandate.pk, thread.pk, {"conversation": 1})

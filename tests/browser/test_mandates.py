@@ -56,7 +56,7 @@ def _walk(
     assert Mandate.objects.granting(auditor).exists()
 
     theirs.goto("/review/")
-    expect(theirs.get_by_role("region", name="Hier dürfen Sie lesen").get_by_role("link")).to_have_count(1)
+    expect(theirs.get_by_role("region", name="Hier dürfen Sie lesen").get_by_role("link")).to_have_count(2)
     council.get_by_role("link", name=REVOKE).click()
     council.get_by_role("button", name="Widerrufen").click()
     expect(council.locator(".status")).to_have_text("widerrufen")
@@ -73,8 +73,8 @@ def test_name_is_revealed_without_javascript(
     reveal = _asked_for(grant, auditor, start)
     page = open_browser(releaser, java_script_enabled=False)
     page.goto("/review/")
-    page.get_by_role("button", name="Namen offenlegen").click()
-    expect(page.locator(".notice[role=status]")).to_contain_text("offengelegt")
+    page.get_by_role("button", name="Namen aufdecken").click()
+    expect(page.locator(".notice[role=status]")).to_contain_text("aufgedeckt")
     reveal.refresh_from_db()
     assert reveal.decided_by == releaser
 

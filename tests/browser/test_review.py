@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from threads.models import Event, Kind, Mandate, Message, Source, Thread, User
@@ -14,8 +15,9 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 
 @pytest.fixture
 def conversation(start: Callable[..., Thread], finish: Callable[..., Message]) -> Thread:
-    thread = start("Welche Frist gilt in der Probezeit?")
-    finish(thread, "Zwei Wochen.", sources=[Source(content="§ 622 Abs. 3 BGB")])
+    with transaction.atomic():  # to the worker it has been answered ever since
+        thread = start("Welche Frist gilt in der Probezeit?")
+        finish(thread, "Zwei Wochen.", sources=[Source(content="§ 622 Abs. 3 BGB")])
     return thread
 
 

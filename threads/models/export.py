@@ -193,6 +193,7 @@ class Export(models.Model):
         """Record that the file leaves the house: the last step before it is sent. Its size in bytes.
 
         Looks once more, while nobody else can record: after a revocation nothing is sent. Raises `NotAllowed`.
+        Of one's own data the first time counts: else anybody could fill the log, of which nothing is ever removed.
         """
         Event.objects.hold()
         mine = Export.objects.visible_to(user).filter(pk=self.pk, state=ExportState.READY)
@@ -202,7 +203,7 @@ class Export(models.Model):
         details = {"export": str(self.pk), "kind": str(self.kind), "count": self.done}
         if self.mandate_id:
             Event.objects.record(Kind.EXPORTED, user, mandate_id=self.mandate_id, details=details)
-        else:
+        elif not Event.objects.filter(actor_id=user.pk, kind=Kind.DATA_EXPORTED, details=details).exists():
             Event.objects.record(Kind.DATA_EXPORTED, user, person_id=user.pk, details=details)
         return int(size)
 

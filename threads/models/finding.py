@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.case import Case
-from threads.models.event import Happening, Kind
+from threads.models.event import Event, Happening, Kind
 from threads.models.mandate import Mandate, NotAllowed
 from threads.models.message import Message
 from threads.models.thread import Thread
@@ -139,11 +139,17 @@ class Finding(models.Model):
         return is_theirs and self.can_be_changed_by(user)
 
     def can_be_closed_by(self, user: User) -> bool:
-        """Or reopened."""
+        """While the mandate grants it; one that holds also after the end, by all who see it: else it held for ever."""
+        return self._is_granted_to(user) or (self.holds and self._is_reported_to(user))
+
+    def can_be_reopened_by(self, user: User) -> bool:
         return self._is_granted_to(user)
 
     def _is_granted_to(self, user: User) -> bool:
         return Mandate.objects.granting(user).filter(pk=self.mandate_id).exists()
+
+    def _is_reported_to(self, user: User) -> bool:
+        return Mandate.objects.reporting_to(user).filter(pk=self.mandate_id).exists()
 
     # Each raises `NotAllowed` where the mandate does not grant it to who does it, or where another was quicker.
 
@@ -179,7 +185,10 @@ class Finding(models.Model):
         self._lock(Q(closed_at=None))
         self.closed_by, self.closed_at = user, timezone.now()
         self.save(update_fields=["closed_by", "closed_at"])
-        self._record(Kind.FINDING_CLOSED, user)
+        Event.objects.hold()  # as `Mandate.trace` does
+        if not self.can_be_closed_by(user):
+            raise NotAllowed
+        Event.objects.record_all([self._happening(Kind.FINDING_CLOSED, user)])
 
     @transaction.atomic
     def reopen(self, user: User) -> None:
@@ -197,10 +206,11 @@ class Finding(models.Model):
         return {"verdict": str(self.verdict), "severity": int(self.severity), "holds": self.holds}
 
     def _record(self, kind: Kind, actor: User, **said: object) -> None:
+        self.mandate.trace(actor, [self._happening(kind, actor, **said)])
+
+    def _happening(self, kind: Kind, actor: User, **said: object) -> Happening:
         said["finding"] = str(self.pk)
         if self.case:
-            happening = self.case.happening(kind, actor, **said)
-        else:
-            said["conversation"] = self.case_number
-            happening = Happening(kind, actor, mandate_id=self.mandate_id, details=said)
-        self.mandate.trace(actor, [happening])
+            return self.case.happening(kind, actor, **said)
+        said["conversation"] = self.case_number
+        return Happening(kind, actor, mandate_id=self.mandate_id, details=said)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from threads.models.case import Case
-from threads.models.event import Event, Kind
+from threads.models.event import Event, Happening, Kind
 from threads.models.mandate import Mandate, NotAllowed, named
 from threads.models.user import User
 
@@ -59,13 +59,17 @@ class Reveal(models.Model):
 
     @transaction.atomic
     def request(self) -> bool:
-        """False: the name was asked for before, or is revealed. Raises `NotAllowed` where the conversation is gone."""
+        """False: the name was asked for before, or is revealed.
+
+        Raises `NotAllowed` where the conversation is gone, or the mandate does not grant reading any more.
+        """
         if not Case.objects.select_for_update(no_key=True).filter(pk=self.case.pk).exists():
             raise NotAllowed
         if self.case.reveals.filter(refused_at=None).exists():
             return False
         self.save(force_insert=True)
-        self._record(Kind.REVEAL_REQUESTED, self.requested_by)
+        asked = self._happening(Kind.REVEAL_REQUESTED, self.requested_by)
+        self.case.mandate.trace(self.requested_by, [asked])
         return True
 
     @transaction.atomic
@@ -79,7 +83,8 @@ class Reveal(models.Model):
         self.decided_by = user
         self.released_at, self.refused_at = (now, None) if is_released else (None, now)
         self.save(update_fields=["decided_by", "released_at", "refused_at"])
-        self._record(Kind.REVEAL_RELEASED if is_released else Kind.REVEAL_REFUSED, user)
+        kind = Kind.REVEAL_RELEASED if is_released else Kind.REVEAL_REFUSED
+        Event.objects.record_all([self._happening(kind, user)])
 
-    def _record(self, kind: Kind, actor: User) -> None:
-        Event.objects.record_all([self.case.happening(kind, actor, reveal=str(self.pk))])
+    def _happening(self, kind: Kind, actor: User) -> Happening:
+        return self.case.happening(kind, actor, reveal=str(self.pk))

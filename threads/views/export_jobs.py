@@ -40,7 +40,7 @@ def export_attempts(request: Request, export_id: UUID) -> HttpResponse:
 @require_GET
 @traced
 def export_file(request: Request, export_id: UUID) -> StreamingHttpResponse:
-    """Each download is an event; what is sent then is looked up part by part, without a transaction."""
+    """A download is an event (`Export.take`); what is sent then is looked up part by part, without a transaction."""
     export = get_object_or_404(
         Export.objects.visible_to(request.user).filter(state=ExportState.READY), pk=export_id
     )

@@ -129,7 +129,7 @@ def second_opinion(request: Request, finding_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@for_whom("review_threads")
+@for_whom("review_threads", "release_mandate")
 def finding_state(request: Request, finding_id: UUID) -> HttpResponse:
     """Close, or open again."""
     finding = _finding(request, finding_id)
@@ -169,14 +169,15 @@ def _shown(
     is_refused: bool = False,
 ) -> HttpResponse:
     user, given = request.user, {"verdict": finding.second_verdict, "note": finding.second_note}
-    can_change, can_close = finding.can_be_changed_by(user), finding.can_be_closed_by(user)
+    is_granted = Mandate.objects.granting(user).filter(pk=finding.mandate_id).exists()
     context = {
         "finding": finding,
         "mandate": finding.mandate,
-        "can_change": can_change,
+        "can_change": finding.can_be_changed_by(user),
         "can_second": finding.can_be_seconded_by(user),
-        "can_close": can_close,
-        "is_over": not can_close,
+        "can_close": finding.is_open and finding.can_be_closed_by(user),
+        "can_reopen": not finding.is_open and finding.can_be_reopened_by(user),
+        "is_over": not is_granted,
         "answer_url": answer_url(finding.mandate_id, finding.case_number, finding.position),
         "form": form or FindingForm.of(finding),
         "is_changing": form is not None,
