@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from bs4 import BeautifulSoup
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
@@ -279,3 +280,14 @@ def in_another_connection(do: Callable[[], Any]) -> tuple[threading.Thread, list
 
 def answer_of(thread: Thread, position: int = 2) -> Message:
     return thread.messages.get(position=position)
+
+
+def signed_in(user: User) -> Client:
+    """A browser of hers."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def page_of(response: Any) -> BeautifulSoup:
+    return BeautifulSoup(response.content, "html.parser")

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client
 
-from tests.conftest import acknowledging
-from tests.test_views import page_of, url
+from tests.conftest import acknowledging, page_of
+from tests.test_views import url
 from threads.models import Message, State, User
 
 pytestmark = pytest.mark.django_db

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from bs4 import BeautifulSoup
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.conftest import in_another_connection
+from tests.conftest import in_another_connection, page_of
 from threads import building
 from threads.answering import exporting
 from threads.answering.database import in_database
@@ -63,10 +62,6 @@ def make(steps: list[Any], asker: User) -> Make:
         return Export.objects.request(kind, owner, "de", **fields)
 
     return make
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def url(export: Export, name: str = "export") -> str:

@@ -8,17 +8,13 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 
-from tests.conftest import answer_of
+from tests.conftest import answer_of, page_of
 from threads.forms.feedback import MAX_COMMENT_CHARACTERS
 from threads.models import Feedback, Message, Rating, Reason, Thread, User
 
 pytestmark = pytest.mark.django_db
 
 HTMX: Any = {"HX-Request": "true"}
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def url(answer: Message) -> str:

@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import PASSWORD, _in_group, acknowledging, answer_of
+from tests.conftest import PASSWORD, _in_group, acknowledging, answer_of, page_of, signed_in
 from threads import reports
 from threads.forms.findings import MAX_NOTE_CHARACTERS
 from threads.models import (
@@ -72,19 +71,9 @@ def make(mandate: Mandate, auditor: User, answered: Message) -> Make:
     return make
 
 
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def browser(auditor: User) -> Client:
     return signed_in(auditor)
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def form_url(case: Case) -> str:

@@ -8,13 +8,13 @@ from itertools import count
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
+from tests.conftest import page_of
 from threads import failures, insights
 from threads.forms.insights import InsightsForm
 from threads.insights import FEWEST, Figures, GaveUp, Period, figures, hidden_days, in_steps, last_day
@@ -84,10 +84,6 @@ def _tokens(numbers: Iterator[int] = count()) -> str:  # noqa: B008 one for all
 
 def look(weeks: int = 4, of: Assistant | None = None) -> Figures:
     return figures(Period.last(weeks), of)
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def by_assistant(found: Figures) -> list[tuple[str | None, int | None]]:

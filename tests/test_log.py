@@ -19,7 +19,8 @@ from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
-from tests.test_views import page_of, url
+from tests.conftest import page_of
+from tests.test_views import url
 from threads.log import PER_PAGE, Filters, Reading
 from threads.models import Alias, Event, Happening, Kind, Mandate, Thread, User
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.conftest import in_another_connection
+from tests.conftest import in_another_connection, page_of
 from threads.models import (
     Assistant,
     Case,
@@ -34,10 +34,6 @@ Start = Callable[..., Thread]
 Finish = Callable[..., Message]
 NEW, REVIEW = reverse("threads:mandate_new"), reverse("threads:review")
 STEPS = ("mandate_release", "mandate_refusal", "mandate_revocation")
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def main_of(response: Any) -> Tag:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, page_of
 from threads.models import Acknowledgement, Assistant, Message, Notice, Thread, User
 from threads.urls import urlpatterns
 
@@ -30,10 +30,6 @@ def notice(asker: User) -> Notice:
     notice = Notice(german="Neu <b>hier</b>.\n\nZweiter Absatz.", english="New <b>here</b>.\n\nSecond one.")
     Notice.objects.publish(notice)
     return notice
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def fields_of(page: BeautifulSoup, path: str) -> dict[str, Any]:

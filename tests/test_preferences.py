@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from tests.conftest import page_of
 from threads.models import ReadingWidth, Theme, User
 from threads.views.about import STATED_ON
 
@@ -21,10 +22,6 @@ PREFERENCES = {
     "reading_width": "wide",
     "has_notifications": "on",
 }  # without has_shortcuts: off
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def root(response: Any) -> Tag:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import answer_of, in_another_connection
+from tests.conftest import answer_of, in_another_connection, signed_in
 from threads import answering, reviewing, search
 from threads.models import (
     Assistant,
@@ -49,7 +49,7 @@ HTMX: Any = {"HX-Request": "true"}
 @pytest.fixture
 def reader(auditor: User) -> Client:
     """The auditor's browser."""
-    return browser_of(auditor)
+    return signed_in(auditor)
 
 
 @pytest.fixture
@@ -66,12 +66,6 @@ def say(start: Start, finish: Finish) -> Callable[..., Thread]:
 
 
 Say = Callable[..., Thread]
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def url_of(mandate: Mandate, number: int | None = None, what: str = "case") -> str:
@@ -118,19 +112,19 @@ def test_without_a_mandate_nobody_reads(
     mandate = grant()
     for user in (asker, colleague, admin, releaser):
         for url in (url_of(mandate), f"{url_of(mandate)}?q=Wochen", url_of(mandate, 1)):
-            assert browser_of(user).get(url).status_code == 404
+            assert signed_in(user).get(url).status_code == 404
         for what in ("flag", "reveal"):
-            sent = browser_of(user).post(url_of(mandate, 1, what), {"reason": "x", "is_flagged": "on"})
+            sent = signed_in(user).post(url_of(mandate, 1, what), {"reason": "x", "is_flagged": "on"})
             assert sent.status_code == 404
-    assert browser_of(auditor).get(url_of(mandate, 1)).status_code == 200
+    assert signed_in(auditor).get(url_of(mandate, 1)).status_code == 200
     assert [event.actor_id for event in events(Kind.THREAD_READ, Kind.SEARCHED)] == [auditor.pk]
 
 
 def test_nor_does_an_auditor_of_another_mandate(grant: Grant, say: Say, admin: User) -> None:
     say()
     mandate, theirs = grant(), grant(auditors=[admin])
-    assert browser_of(admin).get(url_of(theirs, 1)).status_code == 200
-    assert browser_of(admin).get(url_of(mandate, 1)).status_code == 404
+    assert signed_in(admin).get(url_of(theirs, 1)).status_code == 200
+    assert signed_in(admin).get(url_of(mandate, 1)).status_code == 404
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "Wochen"}])

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from tests.conftest import signed_in
 from threads import reports
 from threads.answering import exporting
 from threads.building import Build
@@ -83,12 +84,6 @@ def mandate(grant_found: Grant) -> Mandate:
 @pytest.fixture
 def browser(auditor: User) -> Client:
     return signed_in(auditor)
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def url(mandate: Mandate, name: str = "report") -> str:

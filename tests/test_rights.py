@@ -9,14 +9,13 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from django.contrib.auth import get_user
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from chatsite.settings import ENVIRONMENT
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, page_of
 from threads import disclosing, erasing, my_data
 from threads.models import (
     Event,
@@ -37,10 +36,6 @@ pytestmark = pytest.mark.django_db
 Grant = Callable[..., Mandate]
 Start = Callable[..., Thread]
 Finish = Callable[..., Message]
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def read(mandate: Mandate, thread: Thread, reader: User, kind: Kind = Kind.THREAD_READ) -> Event:

@@ -12,8 +12,8 @@ from django.db.models.signals import pre_delete
 from django.test import Client
 from django.utils import timezone
 
-from tests.conftest import answer_of
-from tests.test_views import HTMX, page_of, question, url
+from tests.conftest import answer_of, page_of
+from tests.test_views import HTMX, question, url
 from threads import answering, erasing, listing, windows
 from threads.answering import removing
 from threads.answering.history import messages_for

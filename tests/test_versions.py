@@ -5,14 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import answer_of, in_another_connection
+from tests.conftest import answer_of, in_another_connection, page_of
 from threads import answering
 from threads.models import Assistant, IllegalTransition, Message, State, Thread, User
 
@@ -22,10 +21,6 @@ Start = Callable[..., Thread]
 Ask = Callable[[Thread, str], Message]
 HTMX: Any = {"HX-Request": "true"}
 BOTH = pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "fragment"])
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def url(name: str, *args: Any) -> str:

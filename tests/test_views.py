@@ -5,14 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
-from tests.conftest import answer_of
+from tests.conftest import answer_of, page_of
 from threads.answering.waking import Shown, wait_token
 from threads.models import Assistant, Message, Shelf, Source, State, Thread, User
 from threads.templatetags.threads import about
@@ -26,10 +25,6 @@ HTMX: Any = {"HX-Request": "true"}
 
 def token_of(answer: Message, place: int = 0) -> str:
     return wait_token(Shown(answer.pk, answer.state, place))
-
-
-def page_of(response: Any) -> BeautifulSoup:
-    return BeautifulSoup(response.content, "html.parser")
 
 
 def url(name: str, *args: Any) -> str:
