@@ -117,3 +117,9 @@ def test_password_managers_are_told_whose_account_is_erased(browser: Client, aud
     field = page_of(browser, reverse("threads:account_erasure")).select_one('form [autocomplete="username"]')
     assert field
     assert field["value"] == auditor.email
+
+
+def test_who_has_no_conversation_is_not_told_of_all_0(browser: Client) -> None:
+    for name in ("my_data", "account_erasure"):
+        assert "All 0" not in (text := page_of(browser, reverse(f"threads:{name}")).get_text())
+        assert "all 0" not in text
