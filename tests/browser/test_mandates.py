@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import both, page_in, violations
@@ -107,9 +108,10 @@ def test_pages_of_mandates_are_accessible(
 
 
 def _asked_for(grant: Propose, auditor: User, start: Callable[..., Thread]) -> Reveal:
-    thread = start("Wer bin ich?")
-    answers = Message.objects.filter(thread=thread).answers()
-    answers.update(state="done", finished_at=thread.created_at)
+    with transaction.atomic():  # to the worker it has been answered ever since
+        thread = start("Wer bin ich?")
+        answers = Message.objects.filter(thread=thread).answers()
+        answers.update(state="done", finished_at=thread.created_at)
     reveal = Reveal(case=grant().cases.get(), reason="Gefahr " * 20, requested_by=auditor)
     reveal.request()
     return reveal

@@ -27,12 +27,13 @@ def was_read(
     """Two conversations of the asker, of which an auditor has read both; one was deleted since, and is held."""
 
     def was_read() -> Thread:
-        threads = [start("Welche Kündigungsfrist gilt in der Probezeit?"), start("Gelöscht?")]
-        for thread in threads:
-            answer = thread.messages.get(position=2)
-            Message.objects.filter(pk=answer.pk).update(
-                state="done", finished_at=thread.created_at, content="Zwei."
-            )
+        with transaction.atomic():  # to the worker they have been answered ever since
+            threads = [start("Welche Kündigungsfrist gilt in der Probezeit?"), start("Gelöscht?")]
+            for thread in threads:
+                answer = thread.messages.get(position=2)
+                Message.objects.filter(pk=answer.pk).update(
+                    state="done", finished_at=thread.created_at, content="Zwei."
+                )
         mandate = grant(holds=True, purpose="Güte der Antworten " * 10)
         for thread in threads:
             with transaction.atomic():
