@@ -21,8 +21,9 @@ subtraction. In detail:
   assistants or the one chosen, in steps of five; for a period as the mean of its weeks.
 - Notices and feedback are told as shares, in whole per cent, of a group: five asked, or five gave feedback.
 
-What this does not prevent: answers are removed when their owners or the rules of retention erase them. Who looks at
-a past week before and after can see that something was removed.
+What this does not prevent: who knows how the "other days" come about can narrow down how few questions the small ones
+among them had, as the one that goes with them has five at least. And answers are removed when their owners or the
+rules of retention erase them: who looks at a past week before and after can see that something was removed.
 
 No query here gives back anybody's id.
 """
