@@ -364,6 +364,17 @@ class Mandate(models.Model):
             return bool(cursor.fetchone()[0])
 
     def _record_drawn(self, weeks: "Iterable[SampledWeek]") -> None:
-        for week in weeks:
-            drawn = {"week": week.monday.isoformat(), "population": week.population, "drawn": week.drawn}
-            self._record(Kind.SAMPLE_DRAWN, None, drawn)
+        drawn = [
+            Happening(
+                Kind.SAMPLE_DRAWN,
+                mandate_id=self.pk,
+                details={
+                    "week": week.monday.isoformat(),
+                    "population": week.population,
+                    "drawn": week.drawn,
+                },
+            )
+            for week in weeks
+        ]
+        if drawn:
+            Event.objects.record_all(drawn)

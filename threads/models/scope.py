@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _ALIAS_CHARACTERS = "".join(sorted(set(string.ascii_uppercase + string.digits) - set("0O1IL5S8B" + "AEUY")))
 ALIAS_LENGTH = 5
 
+# What is open for longer does not keep a sample from being drawn.
+_ANSWERED_WITHIN = timedelta(days=1)
 # What ended while the last collecting was under way is looked at again.
 _COLLECTED_AGAIN = timedelta(hours=1)
 # Conversations that one transaction puts under a mandate: a second's work, of which nobody waits for more.
@@ -131,7 +133,8 @@ def _draw(mandate: "Mandate", size: int, now: datetime) -> "Found":
 
 def _weeks_over(mandate: "Mandate", now: datetime) -> Iterator[date]:
     """The weeks of the period, by their Mondays, of which all questions have been answered, or have failed."""
-    oldest = Message.objects.open().aggregate(asked=Min("question__created_at"))["asked"]
+    open_ = Message.objects.open().filter(created_at__gte=now - _ANSWERED_WITHIN)
+    oldest = open_.aggregate(asked=Min("question__created_at"))["asked"]
     answered_until = min(now, oldest or now)
     monday = monday_of(mandate.since)
     while monday <= mandate.until:
