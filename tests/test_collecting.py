@@ -234,12 +234,20 @@ def test_week_is_not_drawn_from_while_an_answer_is_still_to_come(
 ) -> None:
     answered(datetime(2026, 10, 14, 12, tzinfo=BERLIN))
     late = start()
-    late.messages.update(created_at=datetime(2026, 10, 18, 23, tzinfo=BERLIN))
+    late.messages.filter(role="user").update(created_at=datetime(2026, 10, 18, 23, tzinfo=BERLIN))
     mandate = grant(sample_per_week=9, since=date(2026, 10, 12), until=date(2026, 10, 18))
     assert weeks_of(mandate) == []
     finish(late)
     mandate.collect()
     assert weeks_of(mandate) == [(date(2026, 10, 12), 2, 2)]
+
+
+def test_answer_that_never_comes_does_not_keep_a_week_from_being_drawn_from(
+    grant: Grant, start: Start
+) -> None:
+    start().messages.update(created_at=datetime(2026, 10, 18, 23, tzinfo=BERLIN))
+    mandate = grant(sample_per_week=9, since=date(2026, 10, 12), until=date(2026, 10, 18))
+    assert weeks_of(mandate) == [(date(2026, 10, 12), 0, 0)]
 
 
 def test_conversation_is_drawn_once_though_it_went_on_for_weeks(

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from uuid import UUID
 
+from django.db import connections
+
 from threads.answering.calling import DATABASE_AWAY, where
 from threads.answering.database import DatabaseThread
 from threads.models import Mandate
@@ -19,6 +21,7 @@ async def collect_for_ever() -> None:
     try:
         while True:
             await _collect_all(database)
+            await database.run(connections.close_all)  # none is kept open for the minute between
             await asyncio.sleep(EVERY_SECONDS)
     finally:
         await database.close()

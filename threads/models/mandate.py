@@ -31,6 +31,8 @@ _ALIAS_LENGTH = 5
 COLLECTED_EVERY = timedelta(minutes=10)
 # What ended while the last collecting was under way is looked at again.
 _COLLECTED_AGAIN = timedelta(hours=1)
+# What is open for longer does not keep a sample from being drawn.
+_ANSWERED_WITHIN = timedelta(days=1)
 # Conversations that one transaction puts under a mandate: a second's work, of which nobody waits for more.
 MOST_AT_ONCE = 5_000
 MOST_ESTIMATED = 1_000
@@ -417,7 +419,8 @@ class Mandate(models.Model):
 
     def _weeks_over(self, now: datetime) -> Iterator[date]:
         """The weeks of the period, by their Mondays, of which all questions have been answered, or have failed."""
-        oldest = Message.objects.open().aggregate(asked=Min("question__created_at"))["asked"]
+        open_ = Message.objects.open().filter(created_at__gte=now - _ANSWERED_WITHIN)
+        oldest = open_.aggregate(asked=Min("question__created_at"))["asked"]
         answered_until = min(now, oldest or now)
         monday = _monday_of(self.since)
         while monday <= self.until:
@@ -456,9 +459,20 @@ class Mandate(models.Model):
         )
 
     def _record_drawn(self, weeks: "Iterable[SampledWeek]") -> None:
-        for week in weeks:
-            drawn = {"week": week.monday.isoformat(), "population": week.population, "drawn": week.drawn}
-            self._record(Kind.SAMPLE_DRAWN, None, drawn)
+        drawn = [
+            Happening(
+                Kind.SAMPLE_DRAWN,
+                mandate_id=self.pk,
+                details={
+                    "week": week.monday.isoformat(),
+                    "population": week.population,
+                    "drawn": week.drawn,
+                },
+            )
+            for week in weeks
+        ]
+        if drawn:
+            Event.objects.record_all(drawn)
 
     def _add(self, new: Sequence[uuid.UUID]) -> None:
         owners = _kept_from_erasure(new)
