@@ -35,6 +35,7 @@ bench: setup browser ## the benchmarks; their figures stand in the README
 	$(RUN) python -m benchmarks.kill
 	$(RUN) python -m benchmarks.million
 	$(RUN) python -m benchmarks.review
+	$(RUN) python -m benchmarks.insights
 	$(RUN) python -m benchmarks.log
 
 messages: setup ## bring the list of texts to translate up to date (needs GNU gettext)
