@@ -384,15 +384,22 @@ def test_next_open_one_within_the_filter(
 LIST_QUERIES = 17
 
 
-def test_list_asks_a_fixed_number_of_queries(
-    grant: Grant, say: Say, reader: Client, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+@pytest.fixture
+def few_and_many(grant: Grant, say: Say) -> tuple[Mandate, Mandate]:
+    """A mandate of one conversation, and one of six."""
     say()
     few = grant()
     for _ in range(5):
         say()
-    many = grant()
-    for mandate in (few, many):
+    return few, grant()
+
+
+def test_list_asks_a_fixed_number_of_queries(
+    few_and_many: tuple[Mandate, Mandate],
+    reader: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for mandate in few_and_many:
         with django_assert_num_queries(LIST_QUERIES):
             reader.get(url_of(mandate))
         with django_assert_num_queries(LIST_QUERIES):
@@ -580,14 +587,11 @@ SEARCH_QUERIES = 27
 
 
 def test_search_asks_a_fixed_number_of_queries(
-    grant: Grant, say: Say, reader: Client, django_assert_num_queries: DjangoAssertNumQueries
+    few_and_many: tuple[Mandate, Mandate],
+    reader: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    say()
-    few = grant()
-    for _ in range(5):
-        say()
-    many = grant()
-    for mandate in (few, many):
+    for mandate in few_and_many:
         with django_assert_num_queries(SEARCH_QUERIES):
             assert found(reader, mandate, "Wochen")
 
